@@ -1,1 +1,33 @@
 """Floor 1: bytes <-> envelopes. One folder per (provider, channel); adapters never import each other or the router."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters.base import Registration
+
+
+class _Adapters(Mapping[str, "Registration"]):
+    """Imports an adapter when it is asked for: who runs one channel does not load six."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+
+    def __getitem__(self, type: str) -> "Registration":
+        registration: Registration = import_module(self._modules[type]).REGISTRATION
+        return registration
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+REGISTRY: Mapping[str, "Registration"] = _Adapters(
+    {
+        "whatsapp": "adapters.whatsapp",
+    }
+)
+"""The only list of adapters: from a channel type to the module whose `REGISTRATION` it is."""
