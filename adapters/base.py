@@ -351,7 +351,10 @@ class Adapter(Protocol):
         ...
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
-        """One step of an outbound envelope. Raises SendError. Called again with the next `step` while `more`."""
+        """One step of an outbound envelope. Raises SendError. Called again with the next `step` while `more`.
+
+        A step past the last one makes no call and returns `Sent()`: an echo may have told that the last one is out.
+        """
         ...
 
 

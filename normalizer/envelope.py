@@ -12,7 +12,17 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from normalizer.address import Address
-from normalizer.ids import AgentId, ChannelId, ContactId, ConversationId, EndpointId, EnvelopeId, ExternalId, LegId, derive
+from normalizer.ids import (
+    AgentId,
+    ChannelId,
+    ContactId,
+    ConversationId,
+    EndpointId,
+    EnvelopeId,
+    ExternalId,
+    LegId,
+    derive,
+)
 
 Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -151,7 +161,9 @@ class ChoiceMade(Struct, frozen=True, tag_field="type", tag="choice_made", omit_
 
 
 class TemplateParameter(Struct, frozen=True, omit_defaults=True):
-    type: Literal["text", "currency", "date_time", "image", "video", "document", "location", "payload", "coupon_code", "action"]
+    type: Literal[
+        "text", "currency", "date_time", "image", "video", "document", "location", "payload", "coupon_code", "action"
+    ]
     text: str | None = None
     name: str | None = None
     media: MediaRef | None = None

@@ -1,0 +1,226 @@
+"""The store: opens the database, owns its threads, and runs operations in transactions.
+
+Rule: SQLite runs WAL with `synchronous=FULL` on every connection, read back when it is opened: with NORMAL a power cut
+loses what was acknowledged.
+Rule: SQLite is one serving process, kept so by a lock on `data_dir`.
+Rule: the WAL is checkpointed by its own thread, so that no commit pays for it.
+"""
+
+import asyncio
+import fcntl
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store.intake import IntakeRow
+from gateway.store.statement import POSTGRESQL, SQLITE, Database
+from gateway.store.tx import Tx
+from gateway.store.writer import Job, Pending, StoreUnavailable, Work, Writer
+
+T = TypeVar("T")
+
+
+class ClockLike(Protocol):
+    def now_ms(self) -> int: ...
+
+
+class DataDirLocked(Exception):
+    """Another process serves this data directory."""
+
+
+class Store:
+    """Made by `open_store`. `write` is one transaction on a writer thread, `read` one on a reader thread."""
+
+    def __init__(self, engine: sa.Engine, database: Database, clock: ClockLike, *, writers: int, readers: int,
+                 write_timeout_ms: int, lock: IO[str] | None) -> None:  # fmt: skip
+        self.engine, self.database = engine, database
+        self.work = Work()
+        self._clock, self._lock, self._timeout = clock, lock, write_timeout_ms / 1000
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._writers = _writers(engine, database, self.work, writers)
+        self._checkpointer = Checkpointer(engine) if database is SQLITE else None
+        for writer in self._writers:
+            writer.thread.start()
+        if self._checkpointer is not None:
+            self._checkpointer.start()
+
+    def now(self) -> int:
+        """The store's clock, in milliseconds since 1970."""
+        return self._clock.now_ms()
+
+    async def receive(self, rows: list[IntakeRow]) -> None:
+        """Room 1's commit. Raises StoreUnavailable when it failed, or is not known to have succeeded in time."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for row in rows[:-1]:
+            self.work.add_row(Pending(row, future))
+        self.work.add_row(Pending(rows[-1], future))
+        await self._in_time(future)
+
+    async def write(self, call: Callable[[Tx], T]) -> T:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future))
+        return await future
+
+    async def read(self, call: Callable[[Tx], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, call)
+
+    def read_now(self, call: Callable[[Tx], T]) -> T:
+        """`read` for those who have a thread of their own."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(deferred=True)
+                with connection.begin():
+                    return call(self._tx(connection))
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(type(error).__name__) from error
+
+    def write_now(self, call: Callable[[Tx], T]) -> T:
+        """`write` for commands that run without a loop."""
+        with self.engine.connect() as connection, connection.begin():
+            return call(self._tx(connection))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """Waits for what was handed in, then lets go of the database."""
+        self.work.close()
+        for writer in self._writers:
+            writer.thread.join()
+        if self._checkpointer is not None:
+            self._checkpointer.stop()
+        self._readers.shutdown()
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def _in_time(self, future: Awaitable[None]) -> None:
+        try:
+            await asyncio.wait_for(future, self._timeout)
+        except TimeoutError:
+            raise StoreUnavailable("the write took too long") from None
+
+    def _tx(self, connection: Connection) -> Tx:
+        return Tx(connection, self.database, self.now)
+
+
+class OffsetClock:
+    """The database server's clock, as our own plus what it was ahead when we asked."""
+
+    def __init__(self, clock: ClockLike, offset_ms: int) -> None:
+        self._clock, self._offset = clock, offset_ms
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._offset
+
+
+class Checkpointer:
+    """Moves the WAL into the database beside the writers, every `PAUSE_S` seconds."""
+
+    PAUSE_S = 0.5
+    LIMIT_PAGES = 16_384
+    """64 MiB: beyond it the WAL is emptied, once, with writers waiting (at most the busy timeout)."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine, self._stopped = engine, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        mode = "PASSIVE"
+        while not self._stopped.wait(self.PAUSE_S):
+            try:
+                with self._engine.connect().execution_options(deferred=True) as connection:
+                    cursor = connection.connection.cursor()
+                    busy, pages, _moved = cursor.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+                    cursor.close()
+                mode = "RESTART" if pages > self.LIMIT_PAGES and not busy else "PASSIVE"
+            except sa.exc.DBAPIError:
+                # A full disk or the like: writers meet it too and say so; the next round tries again.
+                continue
+
+
+def open_store(url: str, clock: ClockLike, *, data_dir: Path | None = None, writers: int = 4, readers: int = 4,
+               write_timeout_ms: int = 1_500, serving: bool = True) -> Store:  # fmt: skip
+    """`serving`: take the lock on `data_dir` (SQLite). Raises DataDirLocked, StoreUnavailable."""
+    if not url.startswith("sqlite"):
+        engine = sa.create_engine(url, pool_size=writers + readers + 2, pool_pre_ping=False)
+        offset = _server_offset(engine, clock)
+        return Store(engine, POSTGRESQL, OffsetClock(clock, offset), writers=writers, readers=readers,
+                     write_timeout_ms=write_timeout_ms, lock=None)  # fmt: skip
+    lock = _lock(data_dir) if serving and data_dir is not None else None
+    engine = sqlite_engine(url, readers)
+    return Store(engine, SQLITE, clock, writers=1, readers=readers, write_timeout_ms=write_timeout_ms, lock=lock)
+
+
+def sqlite_engine(url: str, readers: int = 4) -> sa.Engine:
+    engine = sa.create_engine(url, pool_size=readers + 4, connect_args={"check_same_thread": False, "timeout": 5})
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0",
+                   "temp_store=MEMORY", "cache_size=-32000", "mmap_size=268435456"):  # fmt: skip
+        cursor.execute(f"PRAGMA {pragma}")
+    mode, level = (cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous"))
+    cursor.close()
+    if (mode, level) != ("wal", 2) and mode != "memory":
+        raise RuntimeError(
+            f"SQLite runs with journal_mode={mode}, synchronous={level}; WAL and FULL are what keeps promises"
+        )
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Python's own BEGIN is deferred, and a deferred writer can lose an update. Readers say that they only read."""
+    deferred = connection.get_execution_options().get("deferred", False)
+    connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+
+def _writers(engine: sa.Engine, database: Database, work: Work, jobs: int) -> list[Writer]:
+    if database is SQLITE:
+        return [Writer(engine, database, work, intake=True, jobs=True, name="store-write")]
+    receive = Writer(engine, database, work, intake=True, jobs=False, name="store-receive")
+    return [
+        receive,
+        *(Writer(engine, database, work, intake=False, jobs=True, name=f"store-write-{n}") for n in range(jobs)),
+    ]
+
+
+def _lock(data_dir: Path) -> IO[str]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle = (data_dir / "serving.lock").open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise DataDirLocked(f"{data_dir} is served by another process") from error
+    return handle
+
+
+def _server_offset(engine: sa.Engine, clock: ClockLike) -> int:
+    try:
+        with engine.connect() as connection:
+            server = connection.exec_driver_sql(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+            ).scalar_one()
+    except sa.exc.OperationalError as error:
+        raise StoreUnavailable("the database does not answer") from error
+    return int(server) - clock.now_ms()
+
+
+__all__ = ["Checkpointer", "DataDirLocked", "OffsetClock", "Store", "StoreUnavailable", "open_store", "sqlite_engine"]

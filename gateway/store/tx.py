@@ -1,0 +1,45 @@
+"""A transaction as the operations see it: a connection, the database's ways, and the store's clock."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from gateway.store.statement import Database, Row, Statement
+
+
+class Tx:
+    """Lives as long as its transaction. `now()` is the store's clock in milliseconds, the same for every node."""
+
+    __slots__ = ("_connection", "_database", "now")
+
+    def __init__(self, connection: Connection, database: Database, now: Callable[[], int]) -> None:
+        self._connection, self._database = connection, database
+        self.now = now
+
+    def rows(self, statement: Statement, row: Row = ()) -> list[tuple[Any, ...]]:
+        """Read straight from the driver's cursor: nobody here needs rows with names."""
+        result = statement.run(self._connection, self._database, row)
+        assert result.cursor is not None
+        found = list(result.cursor.fetchall())
+        result.close()
+        return found
+
+    def first(self, statement: Statement, row: Row = ()) -> tuple[Any, ...] | None:
+        found = self.rows(statement, row)
+        return found[0] if found else None
+
+    def scalar(self, statement: Statement, row: Row = ()) -> Any:
+        return self.rows(statement, row)[0][0]
+
+    def run(self, statement: Statement, row: Row = ()) -> int:
+        """How many rows it touched."""
+        return statement.run(self._connection, self._database, row).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[Row]) -> int:
+        """How many rows it touched in all."""
+        return statement.run_many(self._connection, self._database, rows)
+
+    def many(self, values: Iterable[Any]) -> Any:
+        """A list as one parameter."""
+        return self._database.many(values)

@@ -1,0 +1,189 @@
+"""Threads that write. Room 1's rows are committed in groups; every other job is one transaction of its own.
+
+Rule: on SQLite one thread serves all rooms and receive goes first; on PostgreSQL receive has a connection of its own.
+Rule: nothing is acknowledged before the commit returned, and a commit that failed fails all whom it carried.
+Rule: a job that the database could not order (deadlock, serialization) is repeated, never reported.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store.intake import INTAKE_ADD, IntakeRow
+from gateway.store.statement import Database
+
+T = TypeVar("T")
+RETRIED_STATES = {"40001", "40P01"}
+"""SQLSTATE of serialization failures and deadlocks."""
+RETRIES = 10
+
+
+class StoreUnavailable(Exception):
+    """The database did not take it (in time). Nothing is known to be stored."""
+
+
+class Writer:
+    """One thread with one connection. `intake` and `jobs` tell which of the two kinds of work it takes."""
+
+    def __init__(
+        self, engine: sa.Engine, database: Database, work: "Work", *, intake: bool, jobs: bool, name: str
+    ) -> None:
+        self._engine, self._database, self._work = engine, database, work
+        self._intake, self._jobs = intake, jobs
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def _run(self) -> None:
+        connection: Connection | None = None
+        while (taken := self._work.take(self._intake, self._jobs)) is not None:
+            rows, job = taken
+            try:
+                connection = connection or self._engine.connect()
+                if rows:
+                    self._add(connection, rows)
+                if job is not None:
+                    self._perform(connection, job)
+            except Exception as error:  # noqa: BLE001  because whatever it is, those who wait must hear of it
+                _fail(rows, job, error)
+                _discard(connection)
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _add(self, connection: Connection, rows: "list[Pending]") -> None:
+        with connection.begin():
+            INTAKE_ADD.run_many(connection, self._database, [pending.row for pending in rows])
+        self._work.committed(len(rows))
+        _tell(rows)
+
+    def _perform(self, connection: Connection, job: "Job") -> None:
+        for attempt in range(RETRIES):
+            try:
+                with connection.begin():
+                    result = job.call(connection)
+            except sa.exc.DBAPIError as error:
+                if attempt + 1 < RETRIES and getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
+                    continue
+                if error.connection_invalidated or isinstance(error, sa.exc.OperationalError):
+                    raise
+                job.done(None, error)
+            except Exception as error:  # noqa: BLE001  because the job's own error belongs to its caller
+                job.done(None, error)
+            else:
+                job.done(result, None)
+            return
+
+
+class Pending:
+    """A row of room 1 and whoever waits for its commit."""
+
+    __slots__ = ("future", "row")
+
+    def __init__(self, row: IntakeRow, future: "asyncio.Future[None]") -> None:
+        self.row, self.future = row, future
+
+
+class Job:
+    """A transaction that somebody waits for."""
+
+    def __init__(self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]") -> None:
+        self.call, self._future = call, future
+
+    def done(self, result: Any, error: Exception | None) -> None:
+        _soon(self._future, _settle, [(self._future, result, error)])
+
+
+class Work:
+    """What waits to be written, shared by the loop and the writer threads."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Condition()
+        self._rows: list[Pending] = []
+        self._jobs: deque[Job] = deque()
+        self._closed = False
+        self.batches = 0
+        self.rows = 0
+
+    @property
+    def intake_waits(self) -> bool:
+        return bool(self._rows)
+
+    def add_row(self, pending: Pending) -> None:
+        with self._ready:
+            self._rows.append(pending)
+            if len(self._rows) == 1:
+                self._ready.notify_all()
+
+    def add_job(self, job: Job) -> None:
+        with self._ready:
+            if self._closed:
+                raise StoreUnavailable("closed")
+            self._jobs.append(job)
+            self._ready.notify_all()
+
+    def close(self) -> None:
+        with self._ready:
+            self._closed = True
+            self._ready.notify_all()
+
+    def committed(self, count: int) -> None:
+        self.batches += 1
+        self.rows += count
+
+    def take(self, intake: bool, jobs: bool) -> tuple[list[Pending], Job | None] | None:
+        """All rows that wait, and one job. Waits for either; None once closed and empty."""
+        with self._ready:
+            while not ((intake and self._rows) or (jobs and self._jobs)):
+                if self._closed:
+                    return None
+                self._ready.wait()
+            rows: list[Pending] = []
+            if intake:
+                rows, self._rows = self._rows, []
+            return rows, self._jobs.popleft() if jobs and self._jobs else None
+
+
+def _settle(results: list[tuple["asyncio.Future[Any]", Any, Exception | None]]) -> None:
+    for future, result, error in results:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def _soon(future: "asyncio.Future[Any]", call: Callable[..., None], *args: Any) -> None:
+    try:
+        future.get_loop().call_soon_threadsafe(call, *args)
+    except RuntimeError:
+        # The loop is closed: nobody waits any more.
+        return
+
+
+def _tell(rows: list[Pending]) -> None:
+    _soon(rows[0].future, _settle, [(pending.future, None, None) for pending in rows])
+
+
+def _fail(rows: list[Pending], job: Job | None, error: Exception) -> None:
+    trouble = StoreUnavailable(type(error).__name__)
+    trouble.__cause__ = error
+    waiting = [(pending.future, None, trouble) for pending in rows if not pending.future.done()]
+    if waiting:
+        _soon(rows[0].future, _settle, waiting)
+    if job is not None:
+        job.done(None, trouble)
+
+
+def _discard(connection: Connection | None) -> None:
+    """After trouble the next piece of work gets a new connection."""
+    if connection is not None:
+        try:
+            connection.invalidate()
+            connection.close()
+        except Exception:  # noqa: BLE001  because it is being thrown away
+            return

@@ -1,0 +1,89 @@
+"""What `decide` looks at: an inbound envelope, or a fact of ours that re-entered through the intake.
+
+Rule: a fact's id derives from the command that it came from, and its attempt, so that a repeat is a duplicate.
+Rule: facts hold ids, numbers and what the AI or an agent wrote; never a copy of what the customer wrote.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from normalizer.envelope import MediaRef, Part
+from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId
+from router.conversation import Holder
+
+
+class AiAnswered(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_answered"):
+    command_id: CommandId
+    conversation_id: ConversationId
+    epoch: int
+    up_to: int
+    text: str
+    confidence: float
+    sources: tuple[str, ...] = ()
+
+
+class AiGaveUp(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_gave_up"):
+    """Unsure, refused, too late or down: `reason` is for people."""
+
+    command_id: CommandId
+    conversation_id: ConversationId
+    epoch: int
+    up_to: int
+    reason: str
+    engine_down: bool = False
+
+
+class AgentReplied(Struct, frozen=True, kw_only=True, tag_field="fact", tag="agent_replied"):
+    conversation_id: ConversationId
+    agent_id: AgentId
+    parts: Annotated[tuple[Part, ...], Meta(min_length=1)]
+    key: str
+    """The caller's idempotency key."""
+    system: bool = False
+    """Written by a program of ours rather than a person: the holder stays who it is."""
+
+
+class HolderRequested(Struct, frozen=True, kw_only=True, tag_field="fact", tag="holder_requested"):
+    conversation_id: ConversationId
+    holder: Holder
+    expected_epoch: int
+    by: str
+    key: str
+
+
+class EngineChanged(Struct, frozen=True, kw_only=True, tag_field="fact", tag="engine_changed"):
+    """The breaker opened or closed."""
+
+    engine: str
+    up: bool
+    reason: str
+    key: str
+
+
+class MediaStored(Struct, frozen=True, kw_only=True, tag_field="fact", tag="media_stored"):
+    """Bytes of one part are here, or (`media.failed`) never will be."""
+
+    command_id: CommandId
+    conversation_id: ConversationId
+    envelope_id: EnvelopeId
+    place: int
+    media: MediaRef
+
+
+Fact = AiAnswered | AiGaveUp | AgentReplied | HolderRequested | EngineChanged | MediaStored
+
+
+def fact_key(fact: Fact) -> str:
+    """Names the event: the same key twice is a duplicate."""
+    match fact:
+        case AiAnswered(command_id=command) | AiGaveUp(command_id=command):
+            return f"ai/{command}"
+        case MediaStored(command_id=command):
+            return f"media/{command}"
+        case AgentReplied(conversation_id=conversation, key=key):
+            return f"reply/{conversation}/{key}"
+        case HolderRequested(conversation_id=conversation, key=key):
+            return f"holder/{conversation}/{key}"
+        case EngineChanged(key=key):
+            return f"engine/{key}"
