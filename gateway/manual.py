@@ -1,0 +1,186 @@
+"""The settings as people read them: a list, a table for the documents, an example file, and a masked view.
+
+Rule: nothing here is written by hand; it all comes from the structs, so that it cannot lie.
+Rule: the value of a secret is never shown, not even a part of it.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct, structs
+
+from gateway.config import Registry, adapters_by_type, is_secret
+from gateway.settings import SECTIONS, Config
+
+MASK = "********"
+_NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping"}
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    path: str
+    """`section.name`; settings of an adapter stand under `endpoints.<type>`."""
+    type: str
+    default: Any
+    """NODEFAULT: required."""
+    secret: bool
+    description: str
+    example: Any = NODEFAULT
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+def describe(registry: Registry | None = None) -> Iterator[Setting]:
+    """Every setting there is, in the order of the file."""
+    yield from (setting for setting in _of(Config, "") if setting.path not in {*SECTIONS, "endpoints"})
+    for name, section in SECTIONS.items():
+        yield from _of(section, name)
+    for name, registration in (adapters_by_type() if registry is None else registry).items():
+        yield from _of(registration.config, f"endpoints.{name}")
+
+
+def masked(config: Config) -> dict[str, Any]:
+    """What is in force, for the operator's eyes."""
+    shown: dict[str, Any] = _masked(config, lambda field: field.name != "endpoints")
+    shown["endpoints"] = {
+        endpoint.id: {"type": endpoint.type, **_masked(endpoint.settings)} for endpoint in config.endpoints.values()
+    }
+    return shown
+
+
+def table(registry: Registry | None = None) -> str:
+    """The settings in Markdown, a heading and a table for each section."""
+    lines: list[str] = []
+    section = None
+    for setting in describe(registry):
+        place = setting.path.rpartition(".")[0]
+        if place != section:
+            section = place
+            lines += ["", f"### {place or 'At the top'}", "", "| setting | type | default | what it is for |"]
+            lines.append("|---|---|---|---|")
+        default = "required" if setting.default is NODEFAULT else f"`{_yaml(setting.default)}`"
+        secret = " *secret*" if setting.secret else ""
+        cells = (f"`{setting.name}`", setting.type + secret, default, setting.description)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def example(registry: Registry | None = None, active: Collection[str] | None = None) -> str:
+    """A configuration file with every setting. Defaults are commented out, as are endpoints whose type is not active.
+
+    `active` None: all of them.
+    """
+    registry = adapters_by_type() if registry is None else registry
+    lines = ["# Every setting with its default. A line that starts with `#name:` is in force as it stands.", ""]
+    lines += ["# " + _describe(Config, "key"), "key_file: throughline.key", ""]
+    for name, section in SECTIONS.items():
+        lines += [f"# {_summary(section)}", f"{name}:", *_lines(section, "", "  "), ""]
+    lines += [f"# {_describe(Config, 'endpoints')}", "endpoints:"]
+    for name, registration in registry.items():
+        block = [f"  {name}:", f"    type: {name}", *_lines(registration.config, name, "    ")]
+        lines += block if active is None or name in active else [_off(line) for line in block]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(kind: type[Any], prefix: str, indent: str) -> Iterator[str]:
+    for setting in _of(kind, prefix):
+        if setting.description:
+            yield f"{indent}# {setting.description}"
+        wanted = setting.default is NODEFAULT or setting.example is not NODEFAULT
+        yield f"{indent}{'' if wanted else '#'}{setting.name}: {_sample(setting, prefix)}"
+
+
+def _off(line: str) -> str:
+    bare = line.lstrip()
+    return line if bare.startswith("#") else f"{line[: len(line) - len(bare)]}#{bare}"
+
+
+def _sample(setting: Setting, prefix: str) -> str:
+    if setting.example is not NODEFAULT:
+        return _yaml(setting.example)
+    if setting.default is not NODEFAULT:
+        return _yaml(setting.default)
+    variable = "${" + f"{prefix}_{setting.name}".upper() + "}"
+    return f"[{json.dumps(variable)}]" if setting.type.startswith("list") else variable
+
+
+def _of(kind: type[Any], prefix: str) -> Iterator[Setting]:
+    for field in structs.fields(kind):
+        metas = _metas(field.type)
+        yield Setting(
+            path=f"{prefix}.{field.encode_name}" if prefix else field.encode_name,
+            type=words(field.type),
+            default=_default(field),
+            secret=is_secret(field.type),
+            description=next((meta.description for meta in metas if meta.description), ""),
+            example=next((meta.examples[0] for meta in metas if meta.examples), NODEFAULT),
+        )
+
+
+def _default(field: structs.FieldInfo) -> Any:
+    if field.default_factory is not NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def words(kind: Any) -> str:
+    """A type with its limits, for people."""
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return _plain_words(plain) + "".join(_limits(meta) for meta in _metas(kind))
+
+
+def _plain_words(plain: Any) -> str:
+    inner = get_args(plain)
+    origin = get_origin(plain)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inner)
+    if origin in {Union, UnionType}:
+        return " or ".join("nothing" if member is NoneType else words(member) for member in inner)
+    if origin in {tuple, list, frozenset}:
+        return f"list of {words(inner[0])}"
+    if origin is dict:
+        return f"mapping to {words(inner[1])}"
+    return _NAMES.get(plain, "mapping")
+
+
+def _limits(meta: Meta) -> str:
+    bounds = (("from", meta.ge), ("above", meta.gt), ("to", meta.le), ("below", meta.lt))
+    return "".join(f" {word} {bound}" for word, bound in bounds if bound is not None)
+
+
+def _metas(kind: Any) -> tuple[Meta, ...]:
+    metas = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return tuple(meta for meta in reversed(metas) if isinstance(meta, Meta))
+
+
+def _describe(kind: type[Any], name: str) -> str:
+    return next(setting.description for setting in _of(kind, "") if setting.name == name)
+
+
+def _summary(kind: type[Any]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+def _masked(value: Any, wanted: Callable[[structs.FieldInfo], bool] = lambda _: True) -> Any:
+    match value:
+        case Struct():
+            return {
+                field.encode_name: MASK if is_secret(field.type) else _masked(getattr(value, field.name))
+                for field in structs.fields(value)
+                if wanted(field)
+            }
+        case dict():
+            return {key: _masked(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(item) for item in value]
+        case _:
+            return value
+
+
+def _yaml(value: Any) -> str:
+    """JSON is YAML."""
+    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
