@@ -19,6 +19,7 @@ from adapters.base import (
     LiveSession,
     Outcome,
     RawInbound,
+    Registration,
     Relay,
     Reply,
     Say,
@@ -34,7 +35,7 @@ from adapters.webchat.wire import BadFrame, Hello, Msg, Ping, Pong, Proof, Read,
 from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId
 
-__all__ = ["Config", "Webchat"]
+__all__ = ["REGISTRATION", "Config", "Webchat"]
 
 CAPABILITIES = Capabilities(
     answers="processed",
@@ -284,3 +285,6 @@ class Webchat:
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         return send.send(message, ctx)
+
+
+REGISTRATION = Registration(type="webchat", config=Config, build=Webchat)
