@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, structs
 
+from adapters import REGISTRY
 from adapters.base import Registration
 from gateway.contradictions import contradictions, unknown
 from gateway.settings import Config, Endpoint
@@ -80,7 +81,7 @@ def build(
 ) -> Config:
     """The configuration that `tree` describes; relative paths are below `folder`."""
     reader = _Reader(folder.absolute(), environ)
-    registry = adapters_by_type() if registry is None else registry
+    registry = REGISTRY if registry is None else registry
     overlaid = reader.overlay(reader.substitute(dict(tree), ""))
     config = reader.config(overlaid, registry)
     if config is not None and not reader.problems:
@@ -89,12 +90,6 @@ def build(
     if reader.problems or config is None:
         raise ConfigError(sorted(set(reader.problems)))
     return config
-
-
-def adapters_by_type() -> Registry:
-    from adapters import REGISTRY
-
-    return {registration.type: registration for registration in REGISTRY}
 
 
 def settings_of(kind: type[Any], tree: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> Any:
@@ -222,21 +217,22 @@ class _Reader:
         if settings is None:
             return None
         before = len(self.problems)
-        self.problems += [Problem(path, text) for text in settings.problems()]
+        self.problems += [_placed(path, text, settings) for text in settings.problems()]
         if len(self.problems) > before:
             return None
         channels = settings.channels(EndpointId(name))
         return Endpoint(id=EndpointId(name), type=kind, settings=settings, channels=channels)
 
     def struct(self, kind: type[Any], tree: Any, path: str, extra: tuple[str, ...] = ()) -> Any:
-        """The struct, or None after its problems were noted."""
+        """The struct, or None after its problems were noted. A section that says nothing is all defaults."""
+        tree = {} if tree is None else tree
         if not isinstance(tree, dict):
             return self.wrong(path, "expected a mapping of keys")
         before = len(self.problems)
         fields = {field.encode_name: field for field in structs.fields(kind)}
         names = [
             *fields,
-            *(f"{name}_file" for name, field in fields.items() if is_secret(field.type)),
+            *(f"{name}_file" for name, field in fields.items() if _may_be_file(field.type)),
             *extra,
         ]
         for key in tree:
@@ -252,13 +248,13 @@ class _Reader:
 
     def _field(self, field: structs.FieldInfo, tree: dict[str, Any], path: str) -> Any:
         key, here = field.encode_name, _below(path, field.encode_name)
-        if is_secret(field.type) and f"{key}_file" in tree:
+        if _may_be_file(field.type) and f"{key}_file" in tree:
             if key in tree:
                 return self.wrong(here, f"is given twice: `{key}` and `{key}_file`")
             return self._secret(field.type, tree[f"{key}_file"], _below(path, f"{key}_file"))
         if key not in tree:
             if field.required:
-                hint = f"; `{key}_file` names a file that holds it" if is_secret(field.type) else ""
+                hint = f"; `{key}_file` names a file that holds it" if _may_be_file(field.type) else ""
                 self.wrong(here, f"missing{hint}")
             return NODEFAULT
         return self.value(field.type, tree[key], here)
@@ -344,6 +340,17 @@ def is_secret(kind: Any) -> bool:
     """Also of lists of secrets, and of secrets that may be absent."""
     plain, metas = _unwrapped(kind)
     return any((meta.extra or {}).get("secret") for meta in metas) or any(map(is_secret, get_args(plain)))
+
+
+def _may_be_file(kind: Any) -> bool:
+    return is_secret(kind) and get_origin(_unwrapped(kind)[0]) is not dict
+
+
+def _placed(path: str, text: str, settings: Struct) -> Problem:
+    """Adapters put the key before a colon: `allowed_origins: name the site`."""
+    key, _, rest = text.partition(": ")
+    known = rest and re.split(r"[.\[]", key)[0] in settings.__struct_fields__
+    return Problem(_below(path, key), rest) if known else Problem(path, text)
 
 
 def _matching(tree: Mapping[str, Any], step: str) -> str:

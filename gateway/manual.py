@@ -5,14 +5,17 @@ Rule: the value of a secret is never shown, not even a part of it.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, ItemsView, Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, structs
 
-from gateway.config import Registry, adapters_by_type, is_secret
+from adapters import REGISTRY
+from adapters.base import Registration
+from gateway.config import Registry, is_secret
 from gateway.settings import SECTIONS, Config
 
 MASK = "********"
@@ -27,20 +30,21 @@ class Setting(Struct, frozen=True, kw_only=True):
     """NODEFAULT: required."""
     secret: bool
     description: str
-    example: Any = NODEFAULT
+    section: str
 
     @property
     def name(self) -> str:
-        return self.path.rpartition(".")[2]
+        return self.path[len(self.section) :].lstrip(".")
 
 
 def describe(registry: Registry | None = None) -> Iterator[Setting]:
     """Every setting there is, in the order of the file."""
     yield from (setting for setting in _of(Config, "") if setting.path not in {*SECTIONS, "endpoints"})
-    for name, section in SECTIONS.items():
-        yield from _of(section, name)
-    for name, registration in (adapters_by_type() if registry is None else registry).items():
-        yield from _of(registration.config, f"endpoints.{name}")
+    sections = {**SECTIONS, **{f"endpoints.{name}": registration.config for name, registration in _given(registry)}}
+    for name, section in sections.items():
+        for setting in _of(section, name):
+            yield setting
+            yield from _inside(section, setting)
 
 
 def masked(config: Config) -> dict[str, Any]:
@@ -57,10 +61,9 @@ def table(registry: Registry | None = None) -> str:
     lines: list[str] = []
     section = None
     for setting in describe(registry):
-        place = setting.path.rpartition(".")[0]
-        if place != section:
-            section = place
-            lines += ["", f"### {place or 'At the top'}", "", "| setting | type | default | what it is for |"]
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"### {section or 'At the top'}", "", "| setting | type | default | what it is for |"]
             lines.append("|---|---|---|---|")
         default = "required" if setting.default is NODEFAULT else f"`{_yaml(setting.default)}`"
         secret = " *secret*" if setting.secret else ""
@@ -74,24 +77,40 @@ def example(registry: Registry | None = None, active: Collection[str] | None = N
 
     `active` None: all of them.
     """
-    registry = adapters_by_type() if registry is None else registry
     lines = ["# Every setting with its default. A line that starts with `#name:` is in force as it stands.", ""]
     lines += ["# " + _describe(Config, "key"), "key_file: throughline.key", ""]
     for name, section in SECTIONS.items():
-        lines += [f"# {_summary(section)}", f"{name}:", *_lines(section, "", "  "), ""]
+        lines += [f"# {_summary(section)}", f"{name}:", *_lines(section, name, "  "), ""]
     lines += [f"# {_describe(Config, 'endpoints')}", "endpoints:"]
-    for name, registration in registry.items():
-        block = [f"  {name}:", f"    type: {name}", *_lines(registration.config, name, "    ")]
+    for name, registration in _given(registry):
+        block = [f"  {name}:", f"    type: {name}", *_lines(registration.config, f"endpoints.{name}", "    ")]
         lines += block if active is None or name in active else [_off(line) for line in block]
     return "\n".join(lines) + "\n"
 
 
 def _lines(kind: type[Any], prefix: str, indent: str) -> Iterator[str]:
+    samples = _needed(kind, prefix)
     for setting in _of(kind, prefix):
-        if setting.description:
-            yield f"{indent}# {setting.description}"
-        wanted = setting.default is NODEFAULT or setting.example is not NODEFAULT
-        yield f"{indent}{'' if wanted else '#'}{setting.name}: {_sample(setting, prefix)}"
+        yield f"{indent}# {setting.description}"
+        if setting.name in samples:
+            yield f"{indent}{setting.name}: {json.dumps(samples[setting.name])}"
+        else:
+            yield f"{indent}#{setting.name}: {_yaml(setting.default)}"
+
+
+def _needed(kind: type[Any], prefix: str) -> dict[str, Any]:
+    """What must be given before it starts, as variables: what is required, and what `problems` then asks for."""
+    settings = {setting.name: setting for setting in _of(kind, prefix)}
+    samples = {name: _sample(setting) for name, setting in settings.items() if setting.default is NODEFAULT}
+    if not hasattr(kind, "problems"):
+        return samples
+    for _ in settings:
+        texts = kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in samples.items()}).problems()
+        asked = [name for text in texts if (name := re.split(r"\W", text)[0]) in settings.keys() - samples]
+        if not asked:
+            break
+        samples[asked[0]] = _sample(settings[asked[0]])
+    return samples
 
 
 def _off(line: str) -> str:
@@ -99,13 +118,9 @@ def _off(line: str) -> str:
     return line if bare.startswith("#") else f"{line[: len(line) - len(bare)]}#{bare}"
 
 
-def _sample(setting: Setting, prefix: str) -> str:
-    if setting.example is not NODEFAULT:
-        return _yaml(setting.example)
-    if setting.default is not NODEFAULT:
-        return _yaml(setting.default)
-    variable = "${" + f"{prefix}_{setting.name}".upper() + "}"
-    return f"[{json.dumps(variable)}]" if setting.type.startswith("list") else variable
+def _sample(setting: Setting) -> Any:
+    variable = "${" + setting.path.removeprefix("endpoints.").replace(".", "_").upper() + "}"
+    return [variable] if setting.type.startswith("list") else variable
 
 
 def _of(kind: type[Any], prefix: str) -> Iterator[Setting]:
@@ -117,8 +132,22 @@ def _of(kind: type[Any], prefix: str) -> Iterator[Setting]:
             default=_default(field),
             secret=is_secret(field.type),
             description=next((meta.description for meta in metas if meta.description), ""),
-            example=next((meta.examples[0] for meta in metas if meta.examples), NODEFAULT),
+            section=prefix,
         )
+
+
+def _inside(kind: type[Any], outer: Setting) -> Iterator[Setting]:
+    """The settings of a mapping's or list's items."""
+    field = next(field for field in structs.fields(kind) if field.encode_name == outer.name)
+    plain = get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type
+    items = [item for item in get_args(plain) if isinstance(item, type) and issubclass(item, Struct)]
+    path = outer.path + (".*" if get_origin(plain) is dict else "[]")
+    for setting in (found for item in items for found in _of(item, path)):
+        yield structs.replace(setting, section=outer.section)
+
+
+def _given(registry: Registry | None) -> ItemsView[str, Registration]:
+    return (REGISTRY if registry is None else registry).items()
 
 
 def _default(field: structs.FieldInfo) -> Any:

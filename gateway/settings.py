@@ -23,9 +23,7 @@ Days = Annotated[int, Meta(ge=1)]
 class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where we listen, and what a caller may ask of us."""
 
-    host: Annotated[str, Meta(description="Address to listen on. Put a reverse proxy with TLS in front.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Meta(description="Address to listen on. Put a reverse proxy with TLS in front.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8080
     public_url: Annotated[
         str | None,
@@ -35,39 +33,24 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Networks (CIDR) of our own proxies, whose `X-Forwarded-For` is believed."),
     ] = ()
-    max_body_bytes: Annotated[int, Meta(ge=3 * 1024 * 1024, description="A larger request is 413.")] = (
-        4_194_304
-    )
+    max_body_bytes: Annotated[int, Meta(ge=3 * 1024 * 1024, description="A larger request is 413.")] = 4_194_304
     body_timeout_ms: Annotated[Positive, Meta(description="A slower sender of a body is cut off.")] = 10_000
-    write_timeout_ms: Annotated[
-        Positive, Meta(description="An inbound that is not durable by then is 503.")
-    ] = 1_500
-    drain_timeout_ms: Annotated[
-        Positive, Meta(description="How long a stop may take to finish what is claimed.")
-    ] = 20_000
-    call_outcome_ms: Annotated[
-        Positive, Meta(description="How long a request waits for what became of it.")
-    ] = 1_000
-    frame_outcome_ms: Annotated[
-        Positive, Meta(description="How long a live frame waits for what became of it.")
-    ] = 2_000
-    poll_wait_max_ms: Annotated[
-        Positive, Meta(description="The longest long-poll that a client may ask for.")
-    ] = 25_000
+    write_timeout_ms: Annotated[Positive, Meta(description="An inbound that is not durable by then is 503.")] = 1_500
+    drain_timeout_ms: Annotated[Positive, Meta(description="How long a stop may take to finish what is claimed.")] = (
+        20_000
+    )
+    call_outcome_ms: Annotated[Positive, Meta(description="How long a request waits for what became of it.")] = 1_000
+    frame_outcome_ms: Annotated[Positive, Meta(description="How long a live frame waits for what became of it.")] = (
+        2_000
+    )
     max_sockets: Annotated[Positive, Meta(description="Live sockets of this node; one more is 503.")] = 20_000
-    max_sockets_per_leg: Annotated[
-        Positive, Meta(description="Live sockets of one customer (tabs, devices).")
-    ] = 5
+    max_sockets_per_leg: Annotated[Positive, Meta(description="Live sockets of one customer (tabs, devices).")] = 5
     socket_buffer_bytes: Annotated[
         Positive,
         Meta(description="Unsent bytes of a live socket; a slower reader is closed and resumes later."),
     ] = 1_048_576
-    socket_idle_ms: Annotated[Positive, Meta(description="After this silence a live socket is pinged.")] = (
-        30_000
-    )
-    reconnect_after_ms: Annotated[
-        Positive, Meta(description="What sockets are told to wait when we stop.")
-    ] = 2_000
+    socket_idle_ms: Annotated[Positive, Meta(description="After this silence a live socket is pinged.")] = 30_000
+    reconnect_after_ms: Annotated[Positive, Meta(description="What sockets are told to wait when we stop.")] = 2_000
 
 
 class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,50 +63,39 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[
         Secret, Meta(description="`sqlite:///...` or `postgresql+psycopg://user:password@host/database`.")
     ] = "sqlite:///{data_dir}/throughline.db"
-    min_free_bytes: Annotated[
-        Whole, Meta(description="With less room on the disk the intake answers 503.")
-    ] = 268_435_456
-    media_min_free_bytes: Annotated[
-        Whole, Meta(description="With less room media are left at the provider.")
-    ] = 1_073_741_824
-    batch_messages: Annotated[Positive, Meta(description="Most inbound rows that share one commit.")] = 256
-    connections: Annotated[
-        Positive, Meta(description="Database connections (SQLite: readers beside the writer).")
-    ] = 8
-    statement_timeout_ms: Annotated[
-        Positive, Meta(description="A statement that takes longer is given up.")
-    ] = 5_000
+    min_free_bytes: Annotated[Whole, Meta(description="With less room on the disk the intake answers 503.")] = (
+        268_435_456
+    )
+    media_min_free_bytes: Annotated[Whole, Meta(description="With less room media are left at the provider.")] = (
+        1_073_741_824
+    )
+    writers: Annotated[
+        Positive, Meta(description="Threads that write, each with a connection (SQLite: always one).")
+    ] = 4
+    readers: Annotated[Positive, Meta(description="Threads that read, each with a connection.")] = 4
 
 
 class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How work is claimed, repeated and given up."""
 
-    process_batch: Annotated[
-        Positive, Meta(description="Most messages that room 2 handles in one transaction.")
-    ] = 64
+    process_batch: Annotated[Positive, Meta(description="Most messages that room 2 handles in one transaction.")] = 64
     process_slice_ms: Annotated[
         Positive, Meta(description="A transaction of rooms 2 and 3 yields to room 1 after it.")
     ] = 2
-    parse_timeout_ms: Annotated[
-        Positive, Meta(description="Reading one row may take this long; then it is dead.")
-    ] = 2_000
-    lease_ms: Annotated[
-        Positive, Meta(description="A claim lapses after it; longer than any single call.")
-    ] = 30_000
-    poll_ms: Annotated[
-        Positive, Meta(description="How often a room looks for work that nobody woke it for.")
-    ] = 1_000
+    parse_timeout_ms: Annotated[Positive, Meta(description="Reading one row may take this long; then it is dead.")] = (
+        2_000
+    )
+    lease_ms: Annotated[Positive, Meta(description="A claim lapses after it; longer than any single call.")] = 30_000
+    poll_ms: Annotated[Positive, Meta(description="How often a room looks for work that nobody woke it for.")] = 1_000
     perform_concurrency: Annotated[Positive, Meta(description="Commands that room 3 performs at once.")] = 64
     max_attempts: Annotated[Positive, Meta(description="An item that fails this often is dead.")] = 5
-    retry_base_ms: Annotated[
-        Positive, Meta(description="Wait before the second attempt; it doubles each time.")
-    ] = 1_000
+    retry_base_ms: Annotated[Positive, Meta(description="Wait before the second attempt; it doubles each time.")] = (
+        1_000
+    )
     retry_max_ms: Annotated[Positive, Meta(description="Longest wait between two attempts.")] = 300_000
     ordered_wait_ms: Annotated[
         Positive,
-        Meta(
-            description="How long a part waits until the one before is delivered, on channels without order."
-        ),
+        Meta(description="How long a part waits until the one before is delivered, on channels without order."),
     ] = 3_000
     park_orphan_days: Annotated[
         Days, Meta(description="A receipt whose message never came is then listed as an orphan.")
@@ -150,12 +122,8 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Folder of Markdown that answers are taken from. Unset: the shipped example."),
     ] = None
     first_holder: Annotated[Literal["ai", "queue"], Meta(description="Who holds a new conversation.")] = "ai"
-    min_confidence: Annotated[
-        Share, Meta(description="Below it the engine hands off instead of answering.")
-    ] = 0.5
-    deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = (
-        8_000
-    )
+    min_confidence: Annotated[Share, Meta(description="Below it the engine hands off instead of answering.")] = 0.5
+    deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = 8_000
     concurrency: Annotated[Positive, Meta(description="Questions that are asked at once.")] = 8
     breaker_failures: Annotated[
         Positive, Meta(description="Failures in a row after which the engine counts as down.")
@@ -168,12 +136,10 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What customers see of our decisions."""
 
-    default_queue: Annotated[
-        str, Meta(min_length=1, description="Where conversations wait for an agent.")
-    ] = "default"
-    handoff_text: Annotated[
-        str, Meta(description="Said when the AI hands over to people. Empty: nothing.")
-    ] = "I will pass this on to a colleague, who will answer you here."
+    default_queue: Annotated[str, Meta(min_length=1, description="Where conversations wait for an agent.")] = "default"
+    handoff_text: Annotated[str, Meta(description="Said when the AI hands over to people. Empty: nothing.")] = (
+        "I will pass this on to a colleague, who will answer you here."
+    )
     engine_down_text: Annotated[str, Meta(description="Said when the AI engine is down. Empty: nothing.")] = (
         "Thank you for your message. Our automatic answers are unavailable; a colleague will answer you here."
     )
@@ -188,19 +154,15 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Files of customers and ours."""
 
-    max_bytes: Annotated[
-        Positive, Meta(description="A larger file is not taken; its message stands without it.")
-    ] = 104_857_600
+    max_bytes: Annotated[Positive, Meta(description="A larger file is not taken; its message stands without it.")] = (
+        104_857_600
+    )
     fetch_timeout_ms: Annotated[Positive, Meta(description="How long fetching one file may take.")] = 60_000
     url_ttl_s: Annotated[Positive, Meta(description="How long a signed link to a file is good.")] = 900
-    unused_ttl_s: Annotated[
-        Positive, Meta(description="An upload that no message uses is deleted after it.")
-    ] = 3_600
+    unused_ttl_s: Annotated[Positive, Meta(description="An upload that no message uses is deleted after it.")] = 3_600
     allow_networks: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Private networks (CIDR) that URLs supplied by customers and providers may lead to."
-        ),
+        Meta(description="Private networks (CIDR) that URLs supplied by customers and providers may lead to."),
     ] = ()
 
 
@@ -209,9 +171,7 @@ class ChannelLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     timeout_ms: Annotated[Positive | None, Meta(description="Time limit of one call.")] = None
     per_second: Annotated[Rate | None, Meta(description="Messages a second, all recipients.")] = None
-    pair_per_second: Annotated[
-        Rate | None, Meta(description="Messages a second to one recipient, sustained.")
-    ] = None
+    pair_per_second: Annotated[Rate | None, Meta(description="Messages a second to one recipient, sustained.")] = None
     pair_burst: Annotated[Positive | None, Meta(description="Messages to one recipient at once.")] = None
 
 
@@ -220,9 +180,9 @@ class Transport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     timeout_ms: Annotated[Positive, Meta(description="Time limit of one call, its answer included.")] = 10_000
     connect_timeout_ms: Annotated[Positive, Meta(description="Time limit to reach the other side.")] = 3_000
-    max_answer_bytes: Annotated[
-        Positive, Meta(description="A longer answer is cut off and counts as unreadable.")
-    ] = 1_048_576
+    max_answer_bytes: Annotated[Positive, Meta(description="A longer answer is cut off and counts as unreadable.")] = (
+        1_048_576
+    )
     connections_per_host: Annotated[Positive, Meta(description="Open connections to one host.")] = 64
     channels: Annotated[dict[str, ChannelLimits], Meta(description="Overrides by the channel's id.")] = {}
 
@@ -256,9 +216,10 @@ class Config(Struct, frozen=True, kw_only=True):
     """Everything that the gateway was told. Paths are absolute and `{data_dir}` is filled in."""
 
     key: Annotated[
-        Secret,
+        str,
         Meta(
             min_length=32,
+            extra={"secret": True},
             description="Encrypts and signs what the store keeps. Outside the database, never changed.",
         ),
     ]
