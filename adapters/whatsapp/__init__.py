@@ -11,18 +11,27 @@ from msgspec import Meta, Struct
 
 from adapters import _meta
 from adapters.base import (
+    CallContext,
     Capabilities,
     ChannelSpec,
+    Fetched,
+    Flow,
+    Health,
     Outcome,
     Rates,
     RawInbound,
     Registration,
     Reply,
     Secret,
+    SendContext,
+    Sent,
     Unauthentic,
 )
+from adapters.whatsapp.api import Api, account_of, probe
+from adapters.whatsapp.media import fetch
 from adapters.whatsapp.parse import parse
-from normalizer.envelope import Envelope
+from adapters.whatsapp.send import send
+from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import ChannelId, EndpointId
 
 GRAPH_URL = "https://graph.facebook.com/v24.0"
@@ -133,6 +142,21 @@ class WhatsApp:
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         return parse(raw)
+
+    def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        return (yield from send(self._api(ctx.account, message.account), message, ctx))
+
+    def fetch(self, media: MediaRef, ctx: CallContext) -> Flow[Fetched]:
+        return (yield from fetch(self._api(ctx.account), media))
+
+    def probe(self, ctx: CallContext) -> Flow[Health]:
+        return (yield from probe(self._api(ctx.account)))
+
+    def _api(self, *wanted: str | None) -> Api:
+        accounts = [number.phone_number_id for number in self._config.numbers]
+        if self._config.phone_number_id:
+            accounts.append(self._config.phone_number_id)
+        return Api(self._config.graph_url, account_of(accounts, *wanted))
 
 
 def _build(endpoint_id: EndpointId, config: Config) -> WhatsApp:

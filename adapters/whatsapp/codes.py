@@ -178,10 +178,10 @@ def _by_status(status: int, retry_after_s: float | None, certain: bool | None = 
             make = Unavailable
         case _ if status >= 500:
             make = Unavailable
-        case _ if status >= 400:
+        case _ if status >= 300:
             make = Refused
         case _:
-            return NoAnswer(f"status {status} is no answer of this interface")
+            return NoAnswer(f"status {status}")
     return make(f"status {status}", retry_after_s=retry_after_s, certain=certain)
 
 

@@ -1,0 +1,212 @@
+"""Media out (a link, an upload or an id) and in (the two-step fetch).
+
+Rule: bytes go out by the public link that the gateway signed for them; without one they are uploaded first. A link
+that a payload named is used only while we hold no bytes of our own.
+Rule: the token goes to Meta's own hosts and to the configured API, nowhere else: redirects are followed without it.
+See https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
+
+from adapters.base import (
+    Fetched,
+    Flow,
+    HttpCall,
+    MediaFailed,
+    NoAnswer,
+    Refused,
+    Reply,
+    SendError,
+    Unavailable,
+    Upload,
+)
+from adapters.whatsapp import wire
+from adapters.whatsapp.api import TOKEN, Api, ask
+from adapters.whatsapp.codes import send_error
+from normalizer.envelope import MediaRef
+
+MAX_BYTES: Mapping[str, int] = {
+    "audio": 16_000_000,
+    "image": 5_000_000,
+    "video": 16_000_000,
+    "document": 100_000_000,
+    "sticker": 500_000,
+}
+"""Of what we send."""
+MAX_FETCH_BYTES = 100_000_000
+MAX_REDIRECTS = 3
+OUR_HOSTS = (".fbsbx.com", ".fbcdn.net", ".facebook.com", ".whatsapp.net")
+"""Meta's; their URLs are of no use to anybody without the token."""
+_GONE = frozenset({400, 401, 403, 404, 410})
+"""Answers of a media URL that is older than its five minutes."""
+
+
+class Attachment(Struct, frozen=True, kw_only=True):
+    """A place in a payload where a media object goes."""
+
+    kind: str
+    media: MediaRef
+    more: Mapping[str, str] = {}
+
+
+def with_media(api: Api, value: Any, urls: Mapping[str, str]) -> Flow[Any]:
+    """The payload with every Attachment replaced by an object that names the bytes; uploads what needs it."""
+    match value:
+        case Attachment():
+            named = yield from _named(api, value, urls)
+            return {**named, **value.more}
+        case dict():
+            filled = {}
+            for key, item in value.items():
+                filled[key] = yield from with_media(api, item, urls)
+            return filled
+        case list():
+            listed = []
+            for item in value:
+                listed.append((yield from with_media(api, item, urls)))  # noqa: PERF401  it yields
+            return listed
+        case _:
+            return value
+
+
+def check(attachment: Attachment) -> None:
+    """Raises MediaFailed for what can not be sent, before anything is."""
+    media, limit = attachment.media, MAX_BYTES[attachment.kind]
+    if media.failed or not (media.stored or media.url or media.external_id):
+        raise MediaFailed("there are no bytes to send")
+    if media.size is not None and media.size > limit:
+        raise MediaFailed(f"{attachment.kind} of {media.size} bytes; the limit is {limit}")
+
+
+def _named(api: Api, attachment: Attachment, urls: Mapping[str, str]) -> Flow[dict[str, str]]:
+    media = attachment.media
+    if media.stored and (link := urls.get(media.stored)):
+        return {"link": link}
+    if media.stored:
+        return {"id": (yield from _upload(api, attachment, media.stored))}
+    if media.url and not _is_ours(api, media.url):
+        return {"link": media.url}
+    if media.external_id:
+        return {"id": media.external_id}
+    raise MediaFailed("the bytes lie at the provider and are not stored")
+
+
+def _upload(api: Api, attachment: Attachment, stored: str) -> Flow[str]:
+    """Whatever goes wrong here, the message itself surely did not go out."""
+    media = attachment.media
+    mime = media.sniffed or media.mime or "application/octet-stream"
+    upload = Upload(
+        stored=stored,
+        field="file",
+        filename=media.filename or f"{attachment.kind}.{mime.rpartition('/')[2].partition(';')[0]}",
+        mime=mime,
+        fields={"messaging_product": "whatsapp", "type": mime},
+    )
+    call = HttpCall(method="POST", url=api.url(f"{api.account}/media"), upload=upload, auth=TOKEN)
+    try:
+        info = yield from ask(call, wire.MediaInfo)
+    except NoAnswer:
+        raise Unavailable("the upload got no answer") from None
+    except SendError as error:
+        error.certain = True
+        raise
+    if not info.id:
+        raise Unavailable("the upload gave no id")
+    return str(info.id)
+
+
+# --- in -----------------------------------------------------------------------------------------------------------
+
+
+def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
+    """By the URL of the webhook while it is fresh, else (and once more after a mismatch) by the id."""
+    error: SendError = MediaFailed("neither a URL nor an id")
+    if media.url:
+        try:
+            return (yield from _download(api, media, media.url))
+        except (MediaFailed, Unavailable) as failed:
+            error = failed
+    if not media.external_id:
+        raise error
+    info = yield from _resolve(api, media.external_id)
+    if not info.url:
+        raise Unavailable("the media id has no URL")
+    return (yield from _download(api, media, info.url, info.mime_type))
+
+
+def _resolve(api: Api, media_id: str) -> Flow[wire.MediaInfo]:
+    try:
+        return (yield from ask(api.get(f"{media_id}?phone_number_id={api.account}"), wire.MediaInfo))
+    except Refused as error:
+        raise MediaFailed("the provider no longer has it", provider_code=error.provider_code) from None
+
+
+def _download(api: Api, media: MediaRef, url: str, mime: str | None = None) -> Flow[Fetched]:
+    reply = yield from _get(api, url)
+    if reply.status in _GONE:
+        raise MediaFailed(f"status {reply.status}: the URL has expired")
+    if reply.status != 200:
+        raise send_error(reply)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    stored = headers.get("x-stored")
+    if not stored:
+        raise Unavailable("the bytes were not stored")
+    if media.sha256 and media.sha256 != stored:
+        raise Unavailable("the bytes do not have the digest that the provider named")
+    length = headers.get("content-length", "")
+    size = int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
+    return Fetched(stored=stored, mime=media.mime or mime or headers.get("content-type"), size=size)
+
+
+def _get(api: Api, url: str) -> Flow[Reply]:
+    call = _bytes_call(api, url, trusted=True)
+    reply: Reply = yield call
+    for _ in range(MAX_REDIRECTS):
+        if not 300 <= reply.status < 400:
+            return reply
+        place = next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
+        url = urljoin(url, place)
+        if not place or urlsplit(url).scheme not in ("http", "https"):
+            raise MediaFailed(f"status {reply.status} leads nowhere")
+        reply = yield _bytes_call(api, url, trusted=False)
+    raise MediaFailed("too many redirects")
+
+
+def _bytes_call(api: Api, url: str, *, trusted: bool) -> HttpCall:
+    return HttpCall(
+        method="GET",
+        url=url,
+        auth=TOKEN if trusted and _is_ours(api, url) else None,
+        foreign=not _is_api(api, url),
+        to_media=True,
+        max_bytes=MAX_FETCH_BYTES,
+    )
+
+
+def _is_ours(api: Api, url: str) -> bool:
+    if _is_api(api, url):
+        return True
+    parts = _plain_parts(url)
+    host = (parts.hostname or "") if parts else ""
+    return bool(parts and parts.scheme == "https" and parts.port in (None, 443) and host.endswith(OUR_HOSTS))
+
+
+def _is_api(api: Api, url: str) -> bool:
+    parts, own = _plain_parts(url), urlsplit(api.graph_url)
+    return bool(parts and (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower()))
+
+
+def _plain_parts(url: str) -> Any:
+    """None for a URL in which programs may see different hosts."""
+    if "\\" in url or "@" in url.partition("?")[0] or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
