@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_CONFIG = "throughline.yaml"
-ADDRESS_IN_USE = "the port is taken by another program"
 
 
 class Commands(click.Group):
@@ -71,9 +70,7 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
-)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="The version.")
 def main() -> None:
     """One customer, one conversation, every channel."""
 
@@ -301,8 +298,8 @@ def openapi() -> None:
 
 
 def with_adapter(command: F) -> F:
-    command = click.option("--settings", default="{}", metavar="JSON", help="The adapter's settings.")(command)
-    return click.argument("type_", metavar="TYPE")(command)
+    wrapped: F = click.option("--settings", default="{}", metavar="JSON", help="The adapter's settings.")(command)
+    return click.argument("type_", metavar="TYPE")(wrapped)
 
 
 @main.command()

@@ -37,6 +37,7 @@ _WORDS = {
     "`object`": "a mapping of keys",
 }
 
+NO_VARIABLE = "the environment has no"
 _LISTS = {tuple, list, frozenset}
 
 Registry = Mapping[str, Registration]
@@ -88,7 +89,7 @@ def build(
         config = _resolved(config, reader.folder)
         reader.problems += [Problem(path, text) for path, text in contradictions(config)]
     if reader.problems or config is None:
-        raise ConfigError(sorted(set(reader.problems)))
+        raise ConfigError(_once(reader.problems))
     return config
 
 
@@ -96,9 +97,8 @@ def settings_of(kind: type[Any], tree: Mapping[str, Any], environ: Mapping[str, 
     """One adapter's settings alone, as `parse` and `render` take them. Raises ConfigError."""
     reader = _Reader(folder.absolute(), environ)
     settings = reader.struct(kind, reader.substitute(dict(tree), ""), "")
-    problems = list(reader.problems)
-    if problems or settings is None:
-        raise ConfigError(sorted(set(problems)))
+    if reader.problems or settings is None:
+        raise ConfigError(_once(reader.problems))
     return settings
 
 
@@ -162,7 +162,7 @@ class _Reader:
         if escaped:
             return found.group(0)[1:]
         if name not in self.environ and default is None:
-            self.wrong(path, f"the environment has no {name}")
+            self.wrong(path, f"{NO_VARIABLE} {name}")
         return self.environ.get(name, default or "")
 
     def overlay(self, tree: dict[str, Any]) -> dict[str, Any]:
@@ -340,6 +340,13 @@ def is_secret(kind: Any) -> bool:
     """Also of lists of secrets, and of secrets that may be absent."""
     plain, metas = _unwrapped(kind)
     return any((meta.extra or {}).get("secret") for meta in metas) or any(map(is_secret, get_args(plain)))
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Where a variable is missing, whatever else is wrong with the value says nothing more."""
+    found = sorted(set(problems))
+    missing = {problem.path for problem in found if problem.text.startswith(NO_VARIABLE)}
+    return [p for p in found if p.text.startswith(NO_VARIABLE) or p.path not in missing]
 
 
 def _may_be_file(kind: Any) -> bool:

@@ -41,8 +41,8 @@ def _times(config: Config) -> Iterator[Finding]:
 
 
 def _places(config: Config) -> Iterator[Finding]:
-    if config.store.media_min_free_bytes < config.store.min_free_bytes:
-        yield "store.media_min_free_bytes", "must not be below `store.min_free_bytes`: media stop first"
+    if config.media.media_min_free_bytes < config.media.min_free_bytes:
+        yield "media.media_min_free_bytes", "must not be below `media.min_free_bytes`: media stop first"
     if not config.store.url.startswith(("sqlite:///", "postgresql+psycopg://")):
         yield "store.url", "must start with `sqlite:///` or `postgresql+psycopg://`"
     if config.server.public_url is not None and not _is_base_url(config.server.public_url):
@@ -54,7 +54,7 @@ def _places(config: Config) -> Iterator[Finding]:
 def _networks(config: Config) -> Iterator[Finding]:
     for path, texts in {
         "server.trusted_proxies": config.server.trusted_proxies,
-        "media.allow_networks": config.media.allow_networks,
+        "guard.allow_networks": config.guard.allow_networks,
     }.items():
         for place, text in enumerate(texts):
             if not _is_network(text):

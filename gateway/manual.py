@@ -7,6 +7,7 @@ Rule: the value of a secret is never shown, not even a part of it.
 import json
 import re
 from collections.abc import Callable, Collection, ItemsView, Iterator
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,6 +20,8 @@ from gateway.config import Registry, is_secret
 from gateway.settings import SECTIONS, Config
 
 MASK = "********"
+BEGIN = "<!-- from here on written by `python -m gateway.manual` -->"
+END = "<!-- up to here -->"
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping"}
 
 
@@ -213,3 +216,35 @@ def _masked(value: Any, wanted: Callable[[structs.FieldInfo], bool] = lambda _: 
 def _yaml(value: Any) -> str:
     """JSON is YAML."""
     return json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+
+
+def rewritten(page: str, text: str) -> str:
+    """`page` with `text` between its two marks."""
+    before, mark, rest = page.partition(BEGIN)
+    assert mark and END in rest, "the page has lost its marks"
+    return f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}"
+
+
+def write(root: Path) -> None:
+    """Renews what the repository holds of this; `tests/test_house.py` fails while it is not up to date."""
+    pages = {
+        root / "docs" / "configuration.md": table(),
+        root / "docs" / "metrics.md": metrics_table(),
+    }
+    for path, text in pages.items():
+        path.write_text(rewritten(path.read_text(encoding="utf-8"), text), encoding="utf-8")
+    (root / "deploy" / "throughline.example.yaml").write_text(example(), encoding="utf-8")
+
+
+def metrics_table() -> str:
+    from gateway.observe import Metrics
+
+    lines = ["| metric | type | labels | what it says |", "|---|---|---|---|"]
+    for row in Metrics().rows:
+        labels = ", ".join(f"`{label}`" for label in row.labels)
+        lines.append(f"| `{row.name}` | {row.type} | {labels} | {row.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent.parent)

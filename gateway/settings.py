@@ -2,15 +2,20 @@
 
 Rule: a limit is a setting, and its unit stands last in its name.
 Rule: each field has a description: the settings page, the example file and `throughline init` come from here.
-Rule: the settings of an endpoint belong to its adapter; here they are a value that is handed on.
+Rule: what one part alone needs is defined beside it and only gets its section here; an endpoint's settings are its
+      adapter's, a value that is handed on.
 """
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 import router.policy
 from adapters.base import ChannelSpec, EndpointConfig, Secret
+from gateway.media import MediaSettings
+from gateway.transport.guard import GuardSettings
+from gateway.transport.http import TransportSettings
+from gateway.transport.limits import RateSettings
 from normalizer.ids import ChannelId, EndpointId
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -63,12 +68,6 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[
         Secret, Meta(description="`sqlite:///...` or `postgresql+psycopg://user:password@host/database`.")
     ] = "sqlite:///{data_dir}/throughline.db"
-    min_free_bytes: Annotated[Whole, Meta(description="With less room on the disk the intake answers 503.")] = (
-        268_435_456
-    )
-    media_min_free_bytes: Annotated[Whole, Meta(description="With less room media are left at the provider.")] = (
-        1_073_741_824
-    )
     writers: Annotated[
         Positive, Meta(description="Threads that write, each with a connection (SQLite: always one).")
     ] = 4
@@ -122,8 +121,12 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Folder of Markdown that answers are taken from. Unset: the shipped example."),
     ] = None
     first_holder: Annotated[Literal["ai", "queue"], Meta(description="Who holds a new conversation.")] = "ai"
-    min_confidence: Annotated[Share, Meta(description="Below it the engine hands off instead of answering.")] = 0.5
+    min_confidence: Annotated[Share, Meta(description="Below it the engine hands off instead of answering.")] = 0.7
     deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = 8_000
+    question_max_chars: Annotated[Positive, Meta(description="Of a longer question only the start is looked at.")] = (
+        2_000
+    )
+    answer_max_sentences: Annotated[Positive, Meta(description="Most sentences that `builtin` answers with.")] = 3
     concurrency: Annotated[Positive, Meta(description="Questions that are asked at once.")] = 8
     breaker_failures: Annotated[
         Positive, Meta(description="Failures in a row after which the engine counts as down.")
@@ -151,19 +154,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = True
 
 
-class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Media(MediaSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Files of customers and ours."""
 
-    max_bytes: Annotated[Positive, Meta(description="A larger file is not taken; its message stands without it.")] = (
-        104_857_600
-    )
-    fetch_timeout_ms: Annotated[Positive, Meta(description="How long fetching one file may take.")] = 60_000
     url_ttl_s: Annotated[Positive, Meta(description="How long a signed link to a file is good.")] = 900
     unused_ttl_s: Annotated[Positive, Meta(description="An upload that no message uses is deleted after it.")] = 3_600
-    allow_networks: Annotated[
-        tuple[str, ...],
-        Meta(description="Private networks (CIDR) that URLs supplied by customers and providers may lead to."),
-    ] = ()
 
 
 class ChannelLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,16 +170,20 @@ class ChannelLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pair_burst: Annotated[Positive | None, Meta(description="Messages to one recipient at once.")] = None
 
 
-class Transport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Transport(TransportSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Calls to providers."""
 
-    timeout_ms: Annotated[Positive, Meta(description="Time limit of one call, its answer included.")] = 10_000
-    connect_timeout_ms: Annotated[Positive, Meta(description="Time limit to reach the other side.")] = 3_000
-    max_answer_bytes: Annotated[Positive, Meta(description="A longer answer is cut off and counts as unreadable.")] = (
-        1_048_576
+    channels: Annotated[dict[str, ChannelLimits], Meta(description="Overrides by the channel's id.")] = field(
+        default_factory=dict
     )
-    connections_per_host: Annotated[Positive, Meta(description="Open connections to one host.")] = 64
-    channels: Annotated[dict[str, ChannelLimits], Meta(description="Overrides by the channel's id.")] = {}
+
+
+class Rates(RateSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How calls are spread over time."""
+
+
+class Guard(GuardSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where URLs that customers or providers supplied may lead."""
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -230,6 +229,8 @@ class Config(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     media: Media = Media()
     transport: Transport = Transport()
+    rates: Rates = Rates()
+    guard: Guard = Guard()
     log: Log = Log()
     endpoints: Annotated[
         dict[EndpointId, Endpoint],
@@ -264,5 +265,5 @@ class Config(Struct, frozen=True, kw_only=True):
 
 SECTIONS: dict[str, type[Any]] = {
     "server": Server, "store": Store, "rooms": Rooms, "ai": Ai, "policy": Policy, "media": Media,
-    "transport": Transport, "log": Log,
+    "transport": Transport, "rates": Rates, "guard": Guard, "log": Log,
 }  # fmt: skip
