@@ -28,12 +28,15 @@ DONE, SUPERSEDED, FAILED, PARKED, DEAD = 10, 11, 12, 13, 14
 """States of a command. Below FINAL it has a due time and somebody will come for it."""
 FINAL = 10
 
+Number = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit primary key. SQLite keeps a table in the order of its INTEGER key, without an index beside it."""
+
 metadata = MetaData()
 
 intake = Table(
     "intake",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Number, primary_key=True, autoincrement=False),
     Column("endpoint_id", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -55,14 +58,14 @@ intake = Table(
 dead = Table(
     "dead",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Number, primary_key=True, autoincrement=False),
     Column("intake_id", BigInteger, nullable=False),
     Column("idx", Integer, nullable=False),
     Column("endpoint_id", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("replayed_at", BigInteger),
@@ -181,7 +184,7 @@ external = Table(
 parked = Table(
     "parked",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Number, primary_key=True, autoincrement=False),
     Column("channel_id", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("envelope_id", Text, nullable=False),
@@ -194,7 +197,7 @@ parked = Table(
 command = Table(
     "command",
     metadata,
-    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Number, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("conversation_id", Text, nullable=False),

@@ -1,0 +1,85 @@
+"""One suite, both databases: every test that takes `store` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.clock import FrozenClock
+from gateway.store.migrate import upgrade
+from gateway.store.schema import metadata
+from gateway.store.store import Store, open_store, sqlite_engine
+from tests import servers
+
+BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "gateway.db"
+    engine = sqlite_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres_server: servers.Postgres) -> Iterator[sa.Engine]:
+    """A migrated database, emptied for each test."""
+    with postgres_server.database() as url:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        upgrade(engine)
+        yield engine
+
+
+@pytest.fixture
+def sqlite_url(empty_sqlite: Path, tmp_path: Path) -> str:
+    path = tmp_path / "gateway.db"
+    shutil.copy(empty_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_store_url(shared_postgres: sa.Engine) -> str:
+    with shared_postgres.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+    return shared_postgres.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=BOTH)
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database of either kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_store_url")
+    return url
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def store(store_url: str, clock: FrozenClock, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(store_url, clock, data_dir=tmp_path)
+    yield opened
+    opened.close_now()
+
+
+@pytest.fixture
+def postgres_store(postgres_store_url: str, clock: FrozenClock) -> Iterator[Store]:
+    opened = open_store(postgres_store_url, clock)
+    yield opened
+    opened.close_now()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str, clock: FrozenClock, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(sqlite_url, clock, data_dir=tmp_path)
+    yield opened
+    opened.close_now()
