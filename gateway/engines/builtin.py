@@ -33,12 +33,12 @@ INLINE_CHARS = 200
 
 
 class BuiltinConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    folder: str = ""
-    """The sources of truth. Empty: the example that comes with the program."""
+    sources: str | None = None
+    """The sources of truth. Unset: the example that comes with the program."""
     min_confidence: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.7
     """Below it a human takes over."""
-    max_question_chars: Annotated[int, Meta(ge=1)] = 2_000
-    max_sentences: Annotated[int, Meta(ge=1)] = 3
+    question_max_chars: Annotated[int, Meta(ge=1)] = 2_000
+    answer_max_sentences: Annotated[int, Meta(ge=1)] = 3
 
 
 class _Reply(Struct, frozen=True):
@@ -55,15 +55,15 @@ class BuiltinEngine:
 
     def __init__(self, config: BuiltinConfig | None = None) -> None:
         self._config = config = config or BuiltinConfig()
-        documents = read_folder(Path(config.folder).expanduser() if config.folder else SHIPPED_SOURCES)
+        documents = read_folder(Path(config.sources).expanduser() if config.sources else SHIPPED_SOURCES)
         self._small_talk = _small_talk(documents)
         self._openings = _openings(self._small_talk)
         self._index = Index(document for document in documents if document.file != SMALL_TALK_FILE)
         if not len(self._index):
-            raise SourcesError(f"{config.folder}: holds nothing but small talk ({SMALL_TALK_FILE})")
+            raise SourcesError(f"{config.sources}: holds nothing but small talk ({SMALL_TALK_FILE})")
 
     async def answer(self, turn: Turn) -> AsyncGenerator[Piece | Finished, None]:
-        if len(self._index) > INLINE_PASSAGES or sum(map(len, turn.unanswered)) > INLINE_CHARS:
+        if len(self._index) > INLINE_PASSAGES or sum(map(len, turn.unanswered or (turn.question,))) > INLINE_CHARS:
             reply = await asyncio.to_thread(self._reply, turn)
         else:
             reply = self._reply(turn)
@@ -79,8 +79,8 @@ class BuiltinEngine:
         return reply if together.handoff else together
 
     def _to(self, text: str) -> _Reply:
-        if len(text) > self._config.max_question_chars:
-            return _Reply(handoff=f"the question is longer than {self._config.max_question_chars} characters")
+        if len(text) > self._config.question_max_chars:
+            return _Reply(handoff=f"the question is longer than {self._config.question_max_chars} characters")
         words = words_of(text)
         if not words:
             return _Reply(handoff="there are no words to answer")
@@ -92,7 +92,7 @@ class BuiltinEngine:
         return self._to_several(text) or self._to_question(rest)
 
     def _to_question(self, words: list[str]) -> _Reply:
-        found = self._index.find(" ".join(words), self._config.max_sentences)
+        found = self._index.find(" ".join(words), self._config.answer_max_sentences)
         if found is None:
             return _Reply(handoff="the sources say nothing about it")
         if found.confidence < self._config.min_confidence:

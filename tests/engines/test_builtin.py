@@ -37,7 +37,7 @@ async def ask(*texts: str | Said) -> Answer:
 def folder_of(path: Path, **files: str) -> BuiltinEngine:
     for name, text in files.items():
         (path / f"{name}.md").write_text(text, encoding="utf-8")
-    return BuiltinEngine(BuiltinConfig(folder=str(path)))
+    return BuiltinEngine(BuiltinConfig(sources=str(path)))
 
 
 def test_it_is_an_engine() -> None:
@@ -137,22 +137,22 @@ async def test_what_was_written_before_helps_when_the_last_words_do_not() -> Non
 async def test_the_confidence_that_is_enough_is_a_setting(tmp_path: Path) -> None:
     folder_of(tmp_path, pool="# Pool\n\n## Is the water warm?\n\nThe water has 28 degrees.")
     question = turn("Is the water in the sauna warm?")
-    strict = BuiltinEngine(BuiltinConfig(folder=str(tmp_path), min_confidence=1.0))
-    lenient = BuiltinEngine(BuiltinConfig(folder=str(tmp_path), min_confidence=0.1))
+    strict = BuiltinEngine(BuiltinConfig(sources=str(tmp_path), min_confidence=1.0))
+    lenient = BuiltinEngine(BuiltinConfig(sources=str(tmp_path), min_confidence=0.1))
     assert (await collect(strict, question)).handoff
     assert (await collect(lenient, question)).text == "The water has 28 degrees."
 
 
 async def test_the_length_of_a_question_is_limited(tmp_path: Path) -> None:
     folder_of(tmp_path, pool="# Pool\n\n## Is the water warm?\n\nThe water has 28 degrees.")
-    engine = BuiltinEngine(BuiltinConfig(folder=str(tmp_path), max_question_chars=12))
+    engine = BuiltinEngine(BuiltinConfig(sources=str(tmp_path), question_max_chars=12))
     assert (await collect(engine, turn("water   warm"))).handoff is None
     assert (await collect(engine, turn("water   warm?"))).handoff == "the question is longer than 12 characters"
 
 
 async def test_the_number_of_sentences_is_limited(tmp_path: Path) -> None:
     folder_of(tmp_path, pool="# Pool\n\n## Water\n\nOne. Two. Three. Four.")
-    engine = BuiltinEngine(BuiltinConfig(folder=str(tmp_path), max_sentences=2))
+    engine = BuiltinEngine(BuiltinConfig(sources=str(tmp_path), answer_max_sentences=2))
     assert (await collect(engine, turn("water"))).text == "One. Two."
 
 
@@ -178,7 +178,7 @@ async def test_a_folder_that_goes_away_later_does_no_harm(tmp_path: Path) -> Non
     (tmp_path / "pool.md").unlink()
     assert (await collect(engine, turn("water"))).text == "One."
     with pytest.raises(SourcesError, match="holds no Markdown file"):
-        BuiltinEngine(BuiltinConfig(folder=str(tmp_path)))
+        BuiltinEngine(BuiltinConfig(sources=str(tmp_path)))
 
 
 def test_small_talk_alone_is_no_source_of_truth(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_small_talk_alone_is_no_source_of_truth(tmp_path: Path) -> None:
         folder_of(tmp_path, greeting="---\nhello: hi\n---\n## Hello\n\nHi.")
 
 
-@pytest.mark.parametrize("settings", [{"min_confidence": 1.1}, {"max_sentences": 0}, {"folders": "x"}])
+@pytest.mark.parametrize("settings", [{"min_confidence": 1.1}, {"answer_max_sentences": 0}, {"folders": "x"}])
 def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(settings, BuiltinConfig)
