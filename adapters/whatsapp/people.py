@@ -51,7 +51,7 @@ def group(group_id: str | None) -> Address | None:
 
 def claims(*addresses: Address | None) -> tuple[AddressClaim, ...]:
     """In this order, each once."""
-    return tuple(AddressClaim(address, Evidence.CHANNEL) for address in dict.fromkeys(addresses) if address)
+    return tuple([AddressClaim(address, Evidence.CHANNEL) for address in dict.fromkeys(addresses) if address])
 
 
 class Contacts:
@@ -59,29 +59,38 @@ class Contacts:
 
     def __init__(self, items: Sequence[Raw] | None) -> None:
         self._all = [contact for contact, _ in map(wire.read_contact, items or ()) if contact]
-        self._by_key: dict[str, wire.Contact] = {}
-        for contact in self._all:
-            for address in (person(contact.wa_id), user(contact.user_id), user(contact.parent_user_id)):
-                if address:
-                    self._by_key.setdefault(canonical_digits(address.value), contact)
+        self._by_key: dict[str, wire.Contact] | None = None
 
     def party(self, phone: str | None, user_id: str | None, parent_id: str | None) -> Party:
         """The person with these ids and what `contacts[]` adds. A sole contact is meant when no id is given."""
         addresses = [person(phone), user(user_id), user(parent_id)]
-        contact = self._find(addresses)
+        contact = self._find([address.value for address in addresses if address])
         if contact is None:
             return Party(claims=claims(*addresses))
         if addresses[0] is None or is_user_id(addresses[0].value):
             addresses.insert(0, person(contact.wa_id))
-        addresses += [user(contact.user_id), user(contact.parent_user_id)]
-        profile = contact.profile or wire.Profile()
+        if contact.user_id != user_id or contact.parent_user_id != parent_id:
+            addresses += [user(contact.user_id), user(contact.parent_user_id)]
+        profile = contact.profile
+        if profile is None:
+            return Party(claims=claims(*addresses))
         username = (profile.username or "").removeprefix("@")
         return Party(claims=claims(*addresses), name=profile.name or None, username=username or None)
 
-    def _find(self, addresses: Sequence[Address | None]) -> wire.Contact | None:
-        known = [address.value for address in addresses if address]
-        if not known:
-            return self._all[0] if len(self._all) == 1 else None
+    def _find(self, known: Sequence[str]) -> wire.Contact | None:
+        if len(self._all) == 1:
+            only = self._all[0]
+            if not known or only.wa_id in known or only.user_id in known:
+                return only
+        return self._look_up(known) if self._all else None
+
+    def _look_up(self, known: Sequence[str]) -> wire.Contact | None:
+        if self._by_key is None:
+            self._by_key = {}
+            for contact in self._all:
+                for address in (person(contact.wa_id), user(contact.user_id), user(contact.parent_user_id)):
+                    if address:
+                        self._by_key.setdefault(canonical_digits(address.value), contact)
         found = (self._by_key.get(canonical_digits(value)) for value in known)
         return next(filter(None, found), None)
 

@@ -17,7 +17,6 @@ class Change(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    id: str | None = None
     changes: list[Raw] = []
 
 
