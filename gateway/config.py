@@ -236,7 +236,9 @@ class _Reader:
             *extra,
         ]
         for key in tree:
-            if key not in names:
+            if str(key).removesuffix("_file") in fields and key not in names:
+                self.wrong(_below(path, str(key)), "only secrets may come from a file")
+            elif key not in names:
                 self.wrong(_below(path, str(key)), unknown(str(key), names, "setting"))
         values = {field.name: self._field(field, tree, path) for field in fields.values()}
         if len(self.problems) > before:

@@ -221,7 +221,8 @@ def _yaml(value: Any) -> str:
 def rewritten(page: str, text: str) -> str:
     """`page` with `text` between its two marks."""
     before, mark, rest = page.partition(BEGIN)
-    assert mark and END in rest, "the page has lost its marks"
+    assert mark, "the page has lost its first mark"
+    assert END in rest, "the page has lost its second mark"
     return f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}"
 
 
