@@ -49,7 +49,8 @@ def _in_words(error: Exception) -> tuple[int | None, Iterable[str]]:
     store = sys.modules.get("gateway.store.store")
     if store is not None and isinstance(error, store.DataDirLocked | store.StoreUnavailable):
         return 1, [f"{type(error).__name__}: {error}"]
-    if isinstance(error, OSError) and error.strerror:
+    # A closed pipe is no mistake (`| head`): click ends the program in silence.
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, BrokenPipeError):
         place = f"{error.filename}: " if error.filename else ""
         return 1, [f"{place}{error.strerror}"]
     return None, []
@@ -344,7 +345,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 def _stream(lines: Iterable[bytes]) -> None:
     """Each line as soon as it is known: somebody may be talking to us through a pipe."""
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     for line in lines:
         out.write(line.rstrip(b"\n") + b"\n")
         out.flush()
