@@ -1,1 +1,1 @@
-"""SQL is the system of record: one schema, one set of operations, SQLite and PostgreSQL alike. Nothing else touches SQL."""
+"""SQL is the system of record: one schema, one set of operations, for SQLite and PostgreSQL alike. SQL is here only."""

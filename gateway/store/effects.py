@@ -1,10 +1,11 @@
-"""What makes an effect happen once and in its time: dedupe keys, the provider's ids and their states, parked side events.
+"""What makes an effect happen once, in its time: dedupe keys, the provider's ids and their states, parked side events.
 
-Rule: a dedupe key is written in the transaction of the effect, never before, and compared by what is stored, not by memory.
-Rule: a message and its side events meet on one row of `external`: each touches it first, so that one waits for the other.
+Rule: a dedupe key is written in the transaction of the effect, never before, and compared by what is stored.
+Rule: a message and its side events meet on one row of `external`: each touches it first, so one waits for the other.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from gateway.store.schema import dedupe, external, parked
 from gateway.store.statement import AnyOf, Statement, b, insert
 from gateway.store.tx import Tx
+from normalizer.envelope import Receipt, Status
 from normalizer.ids import ChannelId, EnvelopeId, ExternalId
 
 
@@ -58,7 +60,7 @@ _TOUCH = Statement(
 _OWN = Statement(
     lambda d: (
         stmt := d.insert(external).values(
-            channel_id=b("channel_id"), external_id=b("external_id"), envelope_id=b("envelope_id"), rank=b("rank"), at=b("at")
+            {name: b(name) for name in ("channel_id", "external_id", "envelope_id", "rank", "at")}
         )
     ).on_conflict_do_update(
         index_elements=["channel_id", "external_id"],
@@ -78,7 +80,8 @@ _GET = Statement(
 _RAISE = Statement(
     lambda d: sa.update(external)
     .values(rank=b("p_rank"), failure=b("p_failure"))
-    .where(external.c.channel_id == b("p_channel"), external.c.external_id == b("p_external"), external.c.rank < b("p_rank")),
+    .where(external.c.channel_id == b("p_channel"), external.c.external_id == b("p_external"))
+    .where(external.c.rank < b("p_rank")),
     "p_rank", "p_failure", "p_channel", "p_external",
 )  # fmt: skip
 _OF_ENVELOPES = Statement(
@@ -96,14 +99,17 @@ _PARKED = Statement(
 )  # fmt: skip
 _UNPARK = Statement(lambda d: sa.delete(parked).where(parked.c.id == b("p_id")), "p_id")
 _ORPHANS = Statement(
-    lambda d: sa.select(*(parked.c[name] for name in Parked._fields)).where(parked.c.at < b("before")).order_by(parked.c.id).limit(b("most")),
+    lambda d: sa.select(*(parked.c[name] for name in Parked._fields))
+    .where(parked.c.at < b("before"))
+    .order_by(parked.c.id)
+    .limit(b("most")),
     "before", "most",
 )  # fmt: skip
 
 
 def claim_keys(tx: Tx, rows: list[Seen]) -> dict[str, Seen]:
-    """Writes the keys that are new, in their order, and says for every key who has it."""
-    tx.run_many(_SEEN_ADD, sorted(rows))
+    """Writes the keys that are new, of each the first, and says for every key who has it."""
+    tx.run_many(_SEEN_ADD, sorted(rows, key=itemgetter(0)))
     return {row[0]: Seen(*row) for row in tx.rows(_SEEN, (tx.many(row.key for row in rows),))}
 
 
@@ -120,7 +126,7 @@ def touch(tx: Tx, refs: Iterable[Ref], at: int) -> dict[Ref, ExternalRow]:
 
 def own(tx: Tx, rows: list[tuple[ChannelId, ExternalId, EnvelopeId, int, int]]) -> None:
     """(channel, external id, envelope, rank, at): the envelope behind a provider's id is known now."""
-    tx.run_many(_OWN, sorted(rows))
+    tx.run_many(_OWN, sorted(rows, key=itemgetter(0, 1)))
 
 
 def get(tx: Tx, refs: Iterable[Ref]) -> dict[Ref, ExternalRow]:
@@ -156,3 +162,10 @@ def unpark(tx: Tx, refs: Iterable[Ref]) -> list[Parked]:
 def orphans(tx: Tx, before: int, most: int) -> list[Parked]:
     """Side events whose message never came."""
     return [Parked(*row) for row in tx.rows(_ORPHANS, (before, most))]
+
+
+def failure_text(receipt: Receipt) -> str | None:
+    """As it is stored beside the rank: our code and the provider's, no text of anybody's."""
+    if receipt.status is not Status.FAILED or receipt.failure is None:
+        return None
+    return f"{receipt.failure.code} {receipt.failure.provider_code or ''}".strip()

@@ -1,9 +1,10 @@
 """Intake: raw inbound not yet processed, facts that re-enter, and the dead.
 
-Rule: an intake id grows with the time the row is due, so that the primary key is the order of work and timers wait in it.
+Rule: an intake id grows with the time the row is due: the primary key is the order of work, and timers wait in it.
 Rule: a claim is a lease with an epoch; whoever lost it can write nothing, and a lane has one owner at a time.
 """
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -180,7 +181,7 @@ def void_claims(tx: Tx) -> None:
 
 def add(tx: Tx, rows: list[IntakeRow]) -> None:
     """Facts that re-enter, in the transaction of what caused them."""
-    tx.run_many(INTAKE_ADD_ONCE, rows)
+    tx.run_many(INTAKE_ADD_ONCE, sorted(rows, key=itemgetter(0)))
 
 
 def outcome(tx: Tx, row: IntakeId) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from gateway.store.schema import DOUBT, DUE, FINAL, SENDING, SUPERSEDED, claimant, command, engine
-from gateway.store.statement import AnyOf, Statement, b, insert
+from gateway.store.statement import AnyOf, Statement, b
 from gateway.store.tx import Tx
 from normalizer.ids import ChannelId, CommandId, ConversationId, EnvelopeId, LegId
 
@@ -73,7 +73,13 @@ class Settled(NamedTuple):
     epoch: int
 
 
-_ADD = insert(command, *NewCommand._fields, ignore=True)
+_ADD = Statement(
+    lambda d: d.insert(command)
+    .values({name: b(name) for name in NewCommand._fields})
+    .on_conflict_do_nothing(index_elements=["id"]),
+    *NewCommand._fields,
+)  # fmt: skip
+"""A command that is there already is left alone; a number that another one has is an error, not a loss."""
 _TOUCH = Statement(
     lambda d: (
         d.insert(claimant)
@@ -153,7 +159,8 @@ _ECHO = Statement(
 _FOLLOW = Statement(
     lambda d: sa.update(command)
     .values(due_at=b("p_now"))
-    .where(command.c.envelope_id == b("p_envelope"), command.c.state == DUE, command.c.step > 0, command.c.due_at > b("p_now")),
+    .where(command.c.envelope_id == b("p_envelope"), command.c.state == DUE)
+    .where(command.c.step > 0, command.c.due_at > b("p_now")),
     "p_now", "p_envelope",
 )  # fmt: skip
 _OF_ENVELOPES = Statement(
@@ -194,14 +201,16 @@ _STUCK = Statement(
 )  # fmt: skip
 _REVIVE = Statement(
     lambda d: sa.update(command)
-    .values(state=DUE, due_at=b("p_now"), attempts=0, doubts=0, error=None, done_at=None)
+    .values(state=DUE, due_at=b("p_now"), attempts=0, doubts=0, error=None, done_at=None, epoch=command.c.epoch + 1)
     .where(command.c.id == b("p_id"), AnyOf(command.c.state, "states")),
     "p_now", "p_id", "states",
 )  # fmt: skip
 
 _ENGINE = Statement(lambda d: sa.select(engine.c.up).where(engine.c.name == b("p_name")), "p_name")
 _ENGINE_SET = Statement(
-    lambda d: (stmt := d.insert(engine).values(name=b("name"), up=b("up"), since=b("since"), reason=b("reason"))).on_conflict_do_update(
+    lambda d: (
+        stmt := d.insert(engine).values({name: b(name) for name in ("name", "up", "since", "reason")})
+    ).on_conflict_do_update(
         index_elements=["name"], set_={name: stmt.excluded[name] for name in ("up", "since", "reason")}
     ),
     "name", "up", "since", "reason",
@@ -221,7 +230,7 @@ def claim(tx: Tx, owner: str, kinds: Iterable[str], *, lease_ms: int, most: int)
 
 
 def begin(tx: Tx, held: list[Held], due_at: int) -> set[int]:
-    """Sets `sending`; the numbers of those that are still ours to send. `due_at`: when somebody should ask what became of them."""
+    """Sets `sending`; the numbers of those that are still ours. `due_at`: when to ask what became of them."""
     return {one.n for one in held if tx.run(_SENDING, (one.attempts + 1, due_at, one.n, one.epoch)) == 1}
 
 
@@ -289,7 +298,7 @@ def stuck(tx: Tx, states: Iterable[int], after: int, most: int) -> list[tuple[He
 
 
 def revive(tx: Tx, command_id: CommandId, states: Iterable[int]) -> bool:
-    """A person decided that it is to be tried once more."""
+    """A person decided that it is to be tried once more; who held it before has no say in it."""
     return tx.run(_REVIVE, (tx.now(), command_id, tx.many(states))) == 1
 
 

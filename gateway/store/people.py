@@ -5,6 +5,7 @@ Rule: a merge sets a link on the child, an unmerge clears it; no other row chang
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -45,7 +46,9 @@ _ADDRESS_OWNERS = Statement(
     lambda d: sa.select(address.c.key, address.c.contact_id).where(AnyOf(address.c.key, "keys")), "keys"
 )
 _ADDRESS_RAISE = Statement(
-    lambda d: sa.update(address).values(evidence=b("p_evidence")).where(address.c.key == b("p_key"), address.c.evidence < b("p_evidence")),
+    lambda d: sa.update(address)
+    .values(evidence=b("p_evidence"))
+    .where(address.c.key == b("p_key"), address.c.evidence < b("p_evidence")),
     "p_evidence", "p_key",
 )  # fmt: skip
 _ADDRESSES = Statement(
@@ -109,24 +112,27 @@ def _all_parents(tx: Tx, links: dict[ContactId, ContactId]) -> dict[ContactId, C
 
 
 def add_addresses(tx: Tx, rows: list[AddressRow]) -> dict[MatchKey, ContactId]:
-    """Upserts in the order of the keys (two nodes must not wait for each other) and says whose they are now."""
-    tx.run_many(_ADDRESS_ADD, sorted(rows))
+    """Upserts in the order of the keys (two nodes must not wait for each other) and says whose they are now.
+
+    A contact is added after this, and only if one of the addresses is its own now: else somebody else was first.
+    """
+    tx.run_many(_ADDRESS_ADD, sorted(rows, key=itemgetter(0)))
     return {
         MatchKey(row[0]): ContactId(row[1]) for row in tx.rows(_ADDRESS_OWNERS, (tx.many(row.key for row in rows),))
     }
 
 
 def raise_evidence(tx: Tx, rows: list[tuple[int, MatchKey]]) -> None:
-    tx.run_many(_ADDRESS_RAISE, rows)
+    tx.run_many(_ADDRESS_RAISE, sorted(rows, key=itemgetter(1)))
 
 
 def add_contacts(tx: Tx, rows: list[ContactRow]) -> None:
-    tx.run_many(_CONTACT_ADD, rows)
+    tx.run_many(_CONTACT_ADD, sorted(rows, key=itemgetter(0)))
 
 
 def name_contacts(tx: Tx, rows: list[tuple[str, ContactId]]) -> None:
     """A first name for those who have none."""
-    tx.run_many(_NAME, rows)
+    tx.run_many(_NAME, sorted(rows, key=itemgetter(1)))
 
 
 def addresses_of(tx: Tx, contacts: Iterable[ContactId]) -> list[AddressRow]:

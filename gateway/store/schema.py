@@ -82,7 +82,7 @@ dedupe = Table(
     Column("at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""`key` is a keyed digest of channel and event name: provider ids contain phone numbers, and these rows outlive erasure."""
+"""`key` is a keyed digest of channel and event: provider ids contain phone numbers, and these rows outlive erasure."""
 
 contact = Table(
     "contact",

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from gateway.store.intake import IntakeRow
 from gateway.store.statement import POSTGRESQL, SQLITE, Database
 from gateway.store.tx import Tx
-from gateway.store.writer import Job, Pending, StoreUnavailable, Work, Writer
+from gateway.store.writer import Job, Pending, StoreUnavailable, Work, Writer, transact
 
 T = TypeVar("T")
 
@@ -54,11 +54,11 @@ class Store:
         return self._clock.now_ms()
 
     async def receive(self, rows: list[IntakeRow]) -> None:
-        """Room 1's commit. Raises StoreUnavailable when it failed, or is not known to have succeeded in time."""
+        """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time."""
+        if not rows:
+            return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for row in rows[:-1]:
-            self.work.add_row(Pending(row, future))
-        self.work.add_row(Pending(rows[-1], future))
+        self.work.add_rows([Pending(row, future) for row in rows])
         await self._in_time(future)
 
     async def write(self, call: Callable[[Tx], T]) -> T:
@@ -81,8 +81,11 @@ class Store:
 
     def write_now(self, call: Callable[[Tx], T]) -> T:
         """`write` for commands that run without a loop."""
-        with self.engine.connect() as connection, connection.begin():
-            return call(self._tx(connection))
+        try:
+            with self.engine.connect() as connection:
+                return transact(connection, lambda connection: call(self._tx(connection)))
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:
         await asyncio.to_thread(self.close_now)

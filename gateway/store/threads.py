@@ -1,10 +1,11 @@
 """Conversations, their legs, and the envelopes in them.
 
-Rule: conversations are locked in the order of their ids before they are read, then legs; a decision reads nothing unlocked.
+Rule: conversations are locked in the order of their ids and then read, then legs; a decision reads nothing unlocked.
 Rule: `seq` counts a conversation, `wire_seq` a leg; both are given out under these locks only.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -110,7 +111,9 @@ _CONTENT = Statement(
     lambda d: sa.update(envelope).values(content=b("p_content")).where(envelope.c.id == b("p_id")), "p_content", "p_id"
 )
 _WIRE = Statement(
-    lambda d: sa.update(envelope).values(wire_seq=b("p_wire")).where(envelope.c.id == b("p_id"), envelope.c.wire_seq.is_(None)),
+    lambda d: sa.update(envelope)
+    .values(wire_seq=b("p_wire"))
+    .where(envelope.c.id == b("p_id"), envelope.c.wire_seq.is_(None)),
     "p_wire", "p_id",
 )  # fmt: skip
 
@@ -150,7 +153,8 @@ def _changing(value: Conversation) -> tuple[object, ...]:
 
 def add_conversations(tx: Tx, values: list[Conversation], at: int) -> None:
     """Those that are there already are left alone."""
-    tx.run_many(_ADD, [(value.id, value.contact_id, *_changing(value), at, at) for value in values])
+    rows = sorted(values, key=lambda value: value.id)
+    tx.run_many(_ADD, [(value.id, value.contact_id, *_changing(value), at, at) for value in rows])
 
 
 def lock_of_contacts(tx: Tx, contacts: Iterable[ContactId]) -> dict[ContactId, Conversation]:
@@ -173,7 +177,7 @@ def lock_legs(tx: Tx, ids: Iterable[LegId]) -> dict[LegId, LegRow]:
 
 def save_legs(tx: Tx, rows: Iterable[LegRow]) -> None:
     """New ones are added; of known ones what changes is written."""
-    tx.run_many(_LEG_SAVE, sorted(rows))
+    tx.run_many(_LEG_SAVE, sorted(rows, key=itemgetter(0)))
 
 
 def add_envelopes(tx: Tx, rows: list[EnvelopeRow]) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -25,6 +26,26 @@ RETRIES = 10
 
 class StoreUnavailable(Exception):
     """The database did not take it (in time). Nothing is known to be stored."""
+
+
+def transact(connection: Connection, call: Callable[[Connection], T]) -> T:
+    """One transaction, repeated from its start when the database could not put it in an order with others."""
+    for _ in range(RETRIES - 1):
+        try:
+            with connection.begin():
+                return call(connection)
+        except sa.exc.DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in RETRIED_STATES:
+                raise
+    with connection.begin():
+        return call(connection)
+
+
+def is_trouble(error: Exception) -> bool:
+    """The database's own trouble, which the next one meets too; not an error of what was asked of it."""
+    return isinstance(error, sa.exc.OperationalError) or (
+        isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    )
 
 
 class Writer:
@@ -55,31 +76,42 @@ class Writer:
             connection.close()
 
     def _add(self, connection: Connection, rows: "list[Pending]") -> None:
-        with connection.begin():
-            INTAKE_ADD.run_many(connection, self._database, [pending.row for pending in rows])
+        try:
+            self._commit(connection, rows)
+        except Exception as error:
+            if is_trouble(error) or len(calls := _calls(rows)) == 1:
+                raise
+            for call in calls:
+                self._add_alone(connection, call)
+
+    def _add_alone(self, connection: Connection, rows: "list[Pending]") -> None:
+        """What the SQL refused in company: the neighbours of a row that cannot be stored are not lost with it."""
+        try:
+            self._commit(connection, rows)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            _fail(rows, None, error)
+
+    def _commit(self, connection: Connection, rows: "list[Pending]") -> None:
+        values = [pending.row for pending in rows]
+        transact(connection, lambda connection: INTAKE_ADD.run_many(connection, self._database, values))
         self._work.committed(len(rows))
         _tell(rows)
 
     def _perform(self, connection: Connection, job: "Job") -> None:
-        for attempt in range(RETRIES):
-            try:
-                with connection.begin():
-                    result = job.call(connection)
-            except sa.exc.DBAPIError as error:
-                if attempt + 1 < RETRIES and getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
-                    continue
-                if error.connection_invalidated or isinstance(error, sa.exc.OperationalError):
-                    raise
-                job.done(None, error)
-            except Exception as error:  # noqa: BLE001  because the job's own error belongs to its caller
-                job.done(None, error)
-            else:
-                job.done(result, None)
-            return
+        try:
+            result = transact(connection, job.call)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            job.done(None, error)
+        else:
+            job.done(result, None)
 
 
 class Pending:
-    """A row of room 1 and whoever waits for its commit."""
+    """A row of room 1 and whoever waits for its commit. Rows with the same future are one transaction."""
 
     __slots__ = ("future", "row")
 
@@ -112,11 +144,14 @@ class Work:
     def intake_waits(self) -> bool:
         return bool(self._rows)
 
-    def add_row(self, pending: Pending) -> None:
+    def add_rows(self, rows: list[Pending]) -> None:
+        """All at once, so that no commit takes some and leaves the others to the next."""
         with self._ready:
-            self._rows.append(pending)
-            if len(self._rows) == 1:
+            if self._closed:
+                raise StoreUnavailable("closed")
+            if not self._rows:
                 self._ready.notify_all()
+            self._rows += rows
 
     def add_job(self, job: Job) -> None:
         with self._ready:
@@ -172,11 +207,15 @@ def _tell(rows: list[Pending]) -> None:
 def _fail(rows: list[Pending], job: Job | None, error: Exception) -> None:
     trouble = StoreUnavailable(type(error).__name__)
     trouble.__cause__ = error
-    waiting = [(pending.future, None, trouble) for pending in rows if not pending.future.done()]
-    if waiting:
-        _soon(rows[0].future, _settle, waiting)
+    if rows:
+        _soon(rows[0].future, _settle, [(pending.future, None, trouble) for pending in rows])
     if job is not None:
         job.done(None, trouble)
+
+
+def _calls(rows: list[Pending]) -> list[list[Pending]]:
+    """The rows of each `receive`, which stand together."""
+    return [list(call) for _, call in groupby(rows, key=lambda pending: id(pending.future))]
 
 
 def _discard(connection: Connection | None) -> None:
