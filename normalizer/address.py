@@ -74,3 +74,8 @@ def canonical_digits(digits: str) -> str:
     if digits.startswith("55") and len(digits) == 12 and digits[4] in "6789":
         return digits[:4] + "9" + digits[4:]
     return digits
+
+
+def is_vouched(key: MatchKey) -> bool:
+    """True for the address of a person that a site vouches for; nobody is two of them."""
+    return key.startswith("web:") and "/user/" in key

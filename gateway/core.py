@@ -1,0 +1,33 @@
+"""What the composition root has built, as the surfaces (HTTP, sockets, API, sandbox) get it."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gateway.clock import Clock, Ids
+from gateway.directory import Directory
+from gateway.media import MediaLinks, MediaStore
+from gateway.observe import Metrics
+from gateway.receive import Receiver
+from gateway.settings import Config
+from gateway.store.store import Store
+from gateway.transport import Transport
+from gateway.wake import Wake
+
+
+class Core(Struct, frozen=True, kw_only=True):
+    config: Config
+    clock: Clock
+    ids: Ids
+    store: Store
+    directory: Directory
+    wake: Wake
+    receiver: Receiver
+    media: MediaStore
+    links: MediaLinks
+    transport: Transport
+    metrics: Metrics
+    draining: Callable[[], bool]
+    """True once a stop was asked for."""
+    peer_digest: Callable[[str], str]
+    """A caller's network address as a keyed digest."""

@@ -1,0 +1,296 @@
+"""ROOM 3: performs commands. One commit before a call that has an outside effect, one after it with what re-enters.
+
+Rule: the sends of a leg wait for each other; everything else runs beside them, bounded by `concurrency`.
+Rule: a call is made only while the lease outlasts its time limit. What is found in `sending` was interrupted: in doubt.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from adapters.base import Capabilities, CredentialsRefused, SendError, Throttled
+from gateway.clock import Clock, Ids
+from gateway.directory import Directory
+from gateway.perform import verdict
+from gateway.perform.ask import Asker
+from gateway.perform.batcher import Batcher
+from gateway.perform.begin import Ready, begin
+from gateway.perform.calls import Calls
+from gateway.perform.outcome import write_fact, write_sent
+from gateway.store import outbox, threads
+from gateway.store.outbox import Held, Settled
+from gateway.store.reads import get_leg
+from gateway.store.schema import DUE, SENDING
+from gateway.store.store import Store, StoreUnavailable
+from gateway.store.tx import Tx
+from gateway.transport import RateLimiter, RetryPolicy
+from gateway.wake import Wake
+from normalizer import codec
+from normalizer.envelope import MediaRef, media_parts
+from normalizer.ids import ChannelId
+from router.commands import Command, FetchMedia, Mark, Send
+from router.events import Fact, MediaStored
+
+KINDS = ("send", "mark", "ask_ai", "fetch_media", "notify")
+_decode = msgspec.json.Decoder(Command).decode
+NO_CHANNEL = Capabilities()
+
+
+class PerformSettings(Struct, frozen=True, kw_only=True):
+    concurrency: int = 64
+    lease_ms: int = 30_000
+    poll_ms: int = 1_000
+    ordered_wait_ms: int = 3_000
+    retry: RetryPolicy = RetryPolicy()
+
+
+class Performed(Struct, frozen=True):
+    """For logs and counters."""
+
+    held: Held
+    outcome: str
+    """`sent`, `done`, `superseded`, `retry`, `doubt`, `parked`, `failed`, or the code of the error."""
+
+
+class Performer:
+    """`report` hears of every command's outcome; `owner` names this process in leases."""
+
+    def __init__(self, store: Store, calls: Calls, asker: Asker | None, limiter: RateLimiter, clock: Clock, ids: Ids,
+                 wake: Wake, settings: PerformSettings, owner: str, report: Callable[[Performed], None]) -> None:  # fmt: skip
+        self._store, self._calls, self._asker, self._limiter = store, calls, asker, limiter
+        self._clock, self._ids, self._wake, self._settings = clock, ids, wake, settings
+        self._owner, self._report = owner, report
+        self._batcher = Batcher(store)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def directory(self) -> Directory:
+        return self._calls.directory
+
+    def stop(self) -> None:
+        """Finishes what is claimed, then `run` returns."""
+        self._stopping = True
+        self._wake.outbox.ring()
+
+    async def run(self) -> None:
+        while not self._stopping:
+            if not await self._round():
+                await self._wake.outbox.wait(await self._pause_s())
+        await self._finish()
+
+    async def drain(self) -> None:
+        """Until nothing is due. For tests."""
+        while await self._round() or self._tasks:
+            await self._finish()
+
+    async def _finish(self) -> None:
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def _pause_s(self) -> float:
+        if len(self._tasks) >= self._settings.concurrency:
+            return self._settings.poll_ms / 1000
+        try:
+            due = await self._store.read(outbox.next_due)
+        except StoreUnavailable:
+            return self._settings.poll_ms / 1000
+        wait_ms = self._settings.poll_ms if due is None else due - self._store.now()
+        return max(1, min(wait_ms, self._settings.poll_ms)) / 1000
+
+    async def _round(self) -> bool:
+        """Starts what is due. False: there was nothing, or there is no room for more."""
+        for task in [task for task in self._tasks if task.done()]:
+            self._tasks.discard(task)
+            task.result()
+        if self._asker is not None:
+            self._asker.breaker.look()
+        free = self._settings.concurrency - len(self._tasks)
+        if free <= 0:
+            return False
+        try:
+            held = await self._store.write(
+                lambda tx: outbox.claim(tx, self._owner, KINDS, lease_ms=self._settings.lease_ms, most=free)
+            )
+            await self._start(held)
+        except StoreUnavailable:
+            return False
+        return bool(held)
+
+    async def _start(self, held: list[Held]) -> None:
+        await self._start_sends([one for one in held if one.kind == "send"])
+        notices = [one for one in held if one.kind == "notify"]
+        if notices:
+            await self._notify(notices)
+        for one in held:
+            if one.kind in ("ask_ai", "fetch_media", "mark"):
+                self._spawn(one)
+
+    def _spawn(self, held: Held) -> None:
+        match held.kind:
+            case "ask_ai":
+                self._task(self._ask(held))
+            case "fetch_media":
+                self._task(self._fetch(held))
+            case _:
+                self._task(self._mark(held))
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: self._wake.outbox.ring())
+
+    # --- sends --------------------------------------------------------------------------------------------------------
+
+    async def _start_sends(self, sends: list[Held]) -> None:
+        interrupted = [held for held in sends if held.state != DUE]
+        if interrupted:
+            await self._store.write(lambda tx: outbox.settle_many(tx, [self._doubted(held) for held in interrupted]))
+            for held in interrupted:
+                self._report(Performed(held, "doubt"))
+        due = await self._admitted([held for held in sends if held.state == DUE])
+        if not due:
+            return
+        ready = await self._store.write(lambda tx: begin(tx, due, self.directory, self._settings.lease_ms))
+        begun = {one.held.n for one in ready}
+        for held in due:
+            if held.n not in begun:
+                self._report(Performed(held, "superseded"))
+        for one in ready:
+            self._task(self._send(one))
+
+    def _doubted(self, held: Held) -> Settled:
+        now = self._store.now()
+        if held.state == SENDING:
+            return verdict.in_doubt(held, self._capabilities(held.channel_id), now, "interrupted while it was sent")
+        command = _decode(held.payload)
+        return verdict.after_doubt(held, isinstance(command, Send) and command.careful, now)
+
+    async def _admitted(self, sends: list[Held]) -> list[Held]:
+        """Those that the provider's limits let through now; the others are due when they will be."""
+        now, waits = self._clock.monotonic(), []
+        admitted: list[Held] = []
+        for held in sends:
+            wait = self._limiter.admit(held.channel_id or ChannelId(""), held.leg_id or "", now)
+            if wait is None:
+                admitted.append(held)
+            else:
+                waits.append((self._store.now() + max(1, round(wait * 1000)), held.n, held.epoch))
+        if waits:
+            await self._store.write(lambda tx: outbox.give_back(tx, waits))
+        return admitted
+
+    async def _send(self, ready: Ready) -> None:
+        held = ready.held
+        try:
+            sent = await self._calls.send(ready, self._clock.now())
+        except SendError as error:
+            await self._refused(ready, error)
+            return
+        now = self._store.now()
+        capabilities = self._capabilities(held.channel_id)
+        wait = 0 if capabilities.ordered else self._settings.ordered_wait_ms
+        settled = verdict.next_step(held, now, wait) if sent.more else verdict.done(held, now)
+        await self._batcher.put(lambda tx: write_sent(tx, ready, settled, sent.external_ids))
+        self._report(Performed(held, "sent"))
+
+    async def _refused(self, ready: Ready, error: SendError) -> None:
+        held = ready.held
+        if isinstance(error, Throttled):
+            until = self._clock.monotonic() + (error.retry_after_s or 1.0)
+            recipient = held.leg_id if error.scope == "recipient" else None
+            self._limiter.penalize(held.channel_id or ChannelId(""), recipient, until)
+        settled = verdict.after_error(held, error, self._capabilities(held.channel_id), self._settings.retry,
+                                      self._store.now(), self._ids.fraction())  # fmt: skip
+        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+        self._report(Performed(held, error.code))
+
+    def _capabilities(self, channel: ChannelId | None) -> Capabilities:
+        found = self.directory.of(channel) if channel is not None else None
+        return NO_CHANNEL if found is None else found[0].adapter.capabilities
+
+    # --- the others ---------------------------------------------------------------------------------------------------
+
+    async def _ask(self, held: Held) -> None:
+        if self._asker is None:
+            await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), "no engine")]))
+            return
+        fact = await self._asker.ask(held)
+        await self._tell(held, fact)
+
+    async def _tell(self, held: Held, fact: Fact) -> None:
+        settled, number = verdict.done(held, self._store.now()), self._ids.intake()
+        await self._batcher.put(lambda tx: write_fact(tx, settled, number, fact, held.conversation_id))
+        self._wake.intake.ring()
+        self._report(Performed(held, "done"))
+
+    async def _notify(self, notices: list[Held]) -> None:
+        """Queues are lists that are read; there is nobody to call yet."""
+        now = self._store.now()
+        await self._store.write(lambda tx: outbox.settle_many(tx, [verdict.done(one, now) for one in notices]))
+        for one in notices:
+            self._report(Performed(one, "done"))
+
+    async def _mark(self, held: Held) -> None:
+        """A courtesy: worth one more try, and no worry."""
+        command = _decode(held.payload)
+        leg = await self._store.read(lambda tx: get_leg(tx, held.leg_id)) if held.leg_id is not None else None
+        settled, outcome = verdict.done(held, self._store.now()), "done"
+        if leg is not None and isinstance(command, Mark):
+            try:
+                await self._calls.mark(held.channel_id, leg, command.external_id, command.typing, self._clock.now())
+            except SendError as error:
+                settled, outcome = verdict.failed(held, self._store.now(), error.code), error.code
+        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+        self._report(Performed(held, outcome))
+
+    async def _fetch(self, held: Held) -> None:
+        command = _decode(held.payload)
+        assert isinstance(command, FetchMedia)
+        media = await self._store.read(lambda tx: _media_of(tx, command))
+        if media is None or media.stored is not None:
+            await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.done(held, tx.now())]))
+            return
+        try:
+            got = await self._calls.fetch(held.channel_id, media, self._clock.now())
+        except SendError as error:
+            await self._not_fetched(held, command, media, error)
+            return
+        kept = msgspec.structs.replace(media, stored=got.stored, sniffed=got.mime, size=got.size)
+        await self._tell(held, self._stored(held, command, kept))
+
+    async def _not_fetched(self, held: Held, command: FetchMedia, media: MediaRef, error: SendError) -> None:
+        """Tried again while there is hope; the message stands in any case."""
+        tried = held._replace(attempts=held.attempts + 1)
+        policy = msgspec.structs.replace(self._settings.retry, repeat_uncertain=True)
+        settled = verdict.after_error(
+            tried, _certain(error), NO_CHANNEL, policy, self._store.now(), self._ids.fraction()
+        )
+        if settled.state == DUE and not isinstance(error, CredentialsRefused):
+            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+            self._report(Performed(held, error.code))
+            return
+        lost = msgspec.structs.replace(media, failed=error.code)
+        await self._tell(held, self._stored(held, command, lost))
+
+    @staticmethod
+    def _stored(held: Held, command: FetchMedia, media: MediaRef) -> MediaStored:
+        return MediaStored(command_id=held.id, conversation_id=held.conversation_id, envelope_id=command.envelope_id,
+                           place=command.place, media=media)  # fmt: skip
+
+
+def _certain(error: SendError) -> SendError:
+    """Fetching twice does no harm, so a doubt is none."""
+    error.certain = True
+    return error
+
+
+def _media_of(tx: Tx, command: FetchMedia) -> MediaRef | None:
+    row = threads.get_envelopes(tx, [command.envelope_id]).get(command.envelope_id)
+    if row is None:
+        return None
+    parts = dict(media_parts(codec.decode(row.content).body))
+    return parts[command.place].media if command.place in parts else None

@@ -1,0 +1,101 @@
+"""The transaction that sets `sending`: the last look before something leaves the house.
+
+Rule: the holder's epoch is compared here, under the lock of its conversation. What was decided for another epoch stays.
+Rule: on a live leg this commit is what makes a message visible: it gets its number on the wire here and nowhere else.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from gateway.directory import Directory
+from gateway.perform import verdict
+from gateway.store import effects, outbox, threads
+from gateway.store.outbox import Held
+from gateway.store.threads import EnvelopeRow, LegRow
+from gateway.store.tx import Tx
+from normalizer import codec
+from normalizer.envelope import Envelope, Message
+from normalizer.ids import EnvelopeId, ExternalId, LegId
+
+
+class Ready(Struct, frozen=True):
+    """Committed as `sending`: one call of it may be made now."""
+
+    held: Held
+    envelope: Envelope
+    leg: LegRow
+    reply_to: ExternalId | None
+
+
+def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -> list[Ready]:
+    now = tx.now()
+    fresh = _unfenced(tx, sends, now)
+    envelopes = threads.get_envelopes(tx, [held.envelope_id for held in fresh if held.envelope_id is not None])
+    legs = threads.lock_legs(tx, {held.leg_id for held in fresh if held.leg_id is not None})
+    complete = [held for held in fresh if held.envelope_id in envelopes and held.leg_id in legs]
+    _end(tx, (held for held in fresh if held not in complete), now)
+    begun = outbox.begin(tx, complete, now + call_limit_ms)
+    ours = [held for held in complete if held.n in begun]
+    _number(tx, ours, envelopes, legs, directory)
+    replies = _replies(tx, ours, envelopes)
+    return [_ready(held, envelopes, legs, replies) for held in ours]
+
+
+def _unfenced(tx: Tx, sends: list[Held], now: int) -> list[Held]:
+    fenced = {held.conversation_id for held in sends if held.fence is not None}
+    epochs = {id: value.epoch for id, value in threads.lock(tx, fenced).items()} if fenced else {}
+    stale = [held for held in sends if held.fence is not None and epochs.get(held.conversation_id) != held.fence]
+    outbox.settle_many(tx, [verdict.superseded(held, now, "the holder has changed") for held in stale])
+    return [held for held in sends if held not in stale]
+
+
+def _end(tx: Tx, broken: Iterable[Held], now: int) -> None:
+    outbox.settle_many(tx, [verdict.failed(held, now, "its envelope or leg is gone") for held in broken])
+
+
+def _number(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegId, LegRow],
+            directory: Directory) -> None:  # fmt: skip
+    wires: list[tuple[int, EnvelopeId]] = []
+    for held in sends:
+        assert held.envelope_id is not None
+        assert held.leg_id is not None
+        leg = legs[held.leg_id]
+        if envelopes[held.envelope_id].wire_seq is None and _live(directory, leg):
+            legs[held.leg_id] = leg._replace(wire_head=leg.wire_head + 1)
+            wires.append((leg.wire_head + 1, held.envelope_id))
+    if wires:
+        threads.number_wires(tx, wires)
+        threads.save_legs(tx, legs.values())
+
+
+def _live(directory: Directory, leg: LegRow) -> bool:
+    found = directory.of(leg.channel_id)
+    return found is not None and found[0].adapter.capabilities.live
+
+
+def _replies(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow]) -> dict[EnvelopeId, ExternalId]:
+    wanted = {
+        body.reply_to.envelope_id
+        for held in sends
+        if held.envelope_id is not None
+        and b'"reply_to"' in envelopes[held.envelope_id].content
+        and isinstance(body := codec.decode(envelopes[held.envelope_id].content).body, Message)
+        and body.reply_to is not None
+        and body.reply_to.envelope_id is not None
+    }
+    rows = effects.of_envelopes(tx, wanted) if wanted else []
+    return {row.envelope_id: row.external_id for row in rows if row.envelope_id is not None}
+
+
+def _ready(held: Held, envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegId, LegRow],
+           replies: dict[EnvelopeId, ExternalId]) -> Ready:  # fmt: skip
+    assert held.envelope_id is not None
+    assert held.leg_id is not None
+    envelope = codec.decode(envelopes[held.envelope_id].content)
+    reply_to = None
+    if isinstance(envelope.body, Message) and envelope.body.reply_to is not None:
+        wanted = envelope.body.reply_to
+        reply_to = wanted.external_id or replies.get(wanted.envelope_id or EnvelopeId(""))
+    begun = held._replace(attempts=held.attempts + 1)
+    return Ready(begun, envelope, legs[held.leg_id], reply_to)

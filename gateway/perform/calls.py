@@ -1,0 +1,112 @@
+"""The calls themselves: what an adapter wants done, carried out by the transport. Nothing is decided or stored here."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from adapters.base import (
+    CallContext,
+    Fetched,
+    Fetches,
+    Flow,
+    LegView,
+    MediaFailed,
+    PushCall,
+    Refused,
+    Reply,
+    SendContext,
+    Sent,
+)
+from gateway.directory import Directory, Mounted, from_ms
+from gateway.perform.begin import Ready
+from gateway.store.threads import LegRow
+from gateway.transport import Transport
+from gateway.wake import Wake
+from normalizer.address import parse_address
+from normalizer.envelope import Envelope, MediaRef, Receipt, Status, media_parts
+from normalizer.ids import ChannelId, EnvelopeId, ExternalId, LegId
+
+Links = Callable[[MediaRef], str]
+"""A public, signed, short-lived URL of stored bytes."""
+
+
+class Calls(Struct, frozen=True, kw_only=True):
+    directory: Directory
+    transport: Transport
+    wake: Wake
+    links: Links
+    limit_ms: int
+    """Of everything that one step does; shorter than a lease."""
+
+    def mounted(self, channel: ChannelId | None) -> tuple[Mounted, str | None]:
+        """Raises Refused for a channel that is not configured any more."""
+        found = self.directory.of(channel) if channel is not None else None
+        if found is None:
+            raise Refused("the channel is not configured any more")
+        return found[0], found[1].account
+
+    async def send(self, ready: Ready, now: datetime) -> Sent:
+        """One step of a message. Raises SendError."""
+        mounted, account = self.mounted(ready.held.channel_id)
+        context = SendContext(
+            now=now,
+            account=account,
+            leg=_view(ready.leg),
+            echo_key=f"{ready.held.id}:{ready.held.step}",
+            attempt=ready.held.attempts,
+            step=ready.held.step,
+            reply_to=ready.reply_to,
+            media_urls=self._media_urls(ready.envelope),
+        )
+        return await self._run(mounted, mounted.adapter.send(ready.envelope, context), ready.leg.id)
+
+    async def mark(
+        self, channel: ChannelId | None, leg: LegRow, external_id: ExternalId, typing: bool, now: datetime
+    ) -> None:
+        """Tells that a message was read. Raises SendError."""
+        mounted, account = self.mounted(channel)
+        envelope = Envelope(
+            id=EnvelopeId(""),
+            direction="out",
+            channel_type=mounted.type,
+            endpoint_id=mounted.id,
+            account=account,
+            author="system",
+            occurred_at=now,
+            body=Receipt(status=Status.READ, target=external_id, typing=typing),
+        )
+        context = SendContext(now=now, account=account, leg=_view(leg), echo_key="")
+        await self._run(mounted, mounted.adapter.send(envelope, context), leg.id)
+
+    async def fetch(self, channel: ChannelId | None, media: MediaRef, now: datetime) -> Fetched:
+        """The bytes of a part, into the media store. Raises SendError."""
+        mounted, account = self.mounted(channel)
+        adapter: object = mounted.adapter
+        if not hasattr(adapter, "fetch"):
+            raise MediaFailed("the channel gives no media")
+        fetcher: Fetches = adapter
+        flow = fetcher.fetch(media, CallContext(now=now, account=account))
+        return await self.transport.run(flow, endpoint=mounted.id, credentials=mounted.credentials)
+
+    async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
+        async def push(call: PushCall) -> Reply:
+            self.wake.leg(leg)
+            return Reply()
+
+        return await self.transport.run(
+            flow, endpoint=mounted.id, credentials=mounted.credentials, timeout_ms=self.limit_ms, push=push
+        )
+
+    def _media_urls(self, envelope: Envelope) -> Mapping[str, str]:
+        stored = [part.media for _, part in media_parts(envelope.body) if part.media.stored is not None]
+        return {media.stored: self.links(media) for media in stored if media.stored is not None}
+
+
+def _view(leg: LegRow) -> LegView:
+    return LegView(
+        address=parse_address(leg.address),
+        native_thread=leg.native_thread,
+        window_until=None if leg.window_until is None else from_ms(leg.window_until),
+        last_inbound=None if leg.last_inbound is None else ExternalId(leg.last_inbound),
+    )

@@ -1,0 +1,72 @@
+"""What becomes of a command after a call, after an error, and after a doubt. Pure.
+
+Rule: before the call: due again. The call said no: recorded, and repeated if the catalogue says so. In doubt: never
+called again on its own; wait for the echo, then once more (conversation) or a person decides (templates, codes).
+"""
+
+from adapters.base import Capabilities, SendError
+from gateway.directory import from_ms, to_ms
+from gateway.store.outbox import Held, Settled
+from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SUPERSEDED
+from gateway.transport.limits import RetryPolicy, next_attempt
+
+
+def done(held: Held, now: int) -> Settled:
+    return _settled(held, DONE, now, done_at=now)
+
+
+def next_step(held: Held, now: int, wait_ms: int) -> Settled:
+    """This step is out and another one follows; a receipt may shorten the wait."""
+    return _settled(held, DUE, now + wait_ms, step=held.step + 1, attempts=0)
+
+
+def superseded(held: Held, now: int, why: str) -> Settled:
+    return _settled(held, SUPERSEDED, now, error=why, done_at=now)
+
+
+def failed(held: Held, now: int, why: str) -> Settled:
+    return _settled(held, FAILED, now, error=why, done_at=now)
+
+
+def after_error(held: Held, error: SendError, capabilities: Capabilities, policy: RetryPolicy, now: int,
+                jitter: float) -> Settled:  # fmt: skip
+    """`held.attempts` counts the call that failed."""
+    code = f"{error.code} {error.provider_code or ''}".strip()
+    if not error.certain and not capabilities.live:
+        return in_doubt(held, capabilities, now, code)
+    due = next_attempt(error, held.attempts, from_ms(now), policy, jitter, since=from_ms(held.created_at))
+    if due is None:
+        return failed(held, now, code)
+    return _settled(held, DUE, to_ms(due), error=code)
+
+
+def in_doubt(held: Held, capabilities: Capabilities, now: int, code: str) -> Settled:
+    """It may be out. Where the provider names our key in its receipts, they will tell."""
+    if capabilities.live:
+        return _settled(held, DUE, now, error=code)
+    wait = capabilities.echo_wait_ms if capabilities.echo else 0
+    return _settled(held, DOUBT, now + wait, error=code)
+
+
+def after_doubt(held: Held, careful: bool, now: int) -> Settled:
+    """The wait is over."""
+    if held.echoed > held.step:
+        return _settled(held, DUE, now, step=held.echoed, attempts=0)
+    if careful or held.doubts > 0:
+        return _settled(held, PARKED, now, error="in doubt: it may have been sent", done_at=now)
+    return _settled(held, DUE, now, doubts=held.doubts + 1)
+
+
+def _settled(held: Held, state: int, due_at: int, *, attempts: int | None = None, step: int | None = None,
+             doubts: int | None = None, error: str | None = None, done_at: int | None = None) -> Settled:  # fmt: skip
+    return Settled(
+        state=state,
+        due_at=due_at,
+        attempts=held.attempts if attempts is None else attempts,
+        step=held.step if step is None else step,
+        doubts=held.doubts if doubts is None else doubts,
+        error=error,
+        done_at=done_at,
+        n=held.n,
+        epoch=held.epoch,
+    )

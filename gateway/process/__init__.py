@@ -1,0 +1,155 @@
+"""ROOM 2: claims intake rows, reads them, and settles them: envelopes, contacts, conversations, commands, in one commit.
+
+Rule: commits follow arrival. An item that fails is repeated by itself and then dead with its reason; its lane goes on.
+Rule: trouble of the database is nobody's failure: the batch is kept and tried again.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gateway.process.identify import Raced
+from gateway.process.prepare import Item, Preparer, slices
+from gateway.process.settle import Done, Rules, settle
+from gateway.store import intake
+from gateway.store.intake import Claimed, Dead, LostClaim
+from gateway.store.store import Store, StoreUnavailable
+from gateway.store.tx import Tx
+from gateway.wake import Wake
+
+MS_SHIFT = 20
+"""An intake id is a time in milliseconds above 20 bits that tell rows of one millisecond apart."""
+
+
+class ProcessSettings(Struct, frozen=True, kw_only=True):
+    batch: int = 64
+    slice_ms: int = 2
+    lease_ms: int = 30_000
+    poll_ms: int = 1_000
+    max_attempts: int = 5
+    max_claims: int = 50
+    """A row that was claimed so often and never settled is what kills the process."""
+
+
+class Processor:
+    """`report` hears of every committed batch; `owner` names this process in leases."""
+
+    def __init__(self, store: Store, preparer: Preparer, rules: Rules, wake: Wake, settings: ProcessSettings, owner: str,
+                 report: Callable[[Done], None]) -> None:  # fmt: skip
+        self._store, self._preparer, self._rules, self._wake = store, preparer, rules, wake
+        self._settings, self._owner, self._report = settings, owner, report
+        self._stopping = False
+        self._size = settings.batch
+
+    def stop(self) -> None:
+        """Finishes what is claimed, then `run` returns."""
+        self._stopping = True
+        self._wake.intake.ring()
+
+    async def run(self) -> None:
+        while not self._stopping:
+            if not await self._round():
+                await self._wake.intake.wait(self._settings.poll_ms / 1000)
+
+    async def drain(self) -> None:
+        """Until nothing is due. For tests and `replay`."""
+        while await self._round():
+            pass
+
+    async def _round(self) -> bool:
+        try:
+            rows = await self._store.write(self._claim)
+        except StoreUnavailable:
+            return False
+        items = [item for row in rows for item in await self._read(row)]
+        for batch in slices(items, self._settings.batch):
+            await self._settle(batch)
+        return bool(rows)
+
+    def _claim(self, tx: Tx) -> list[Claimed]:
+        upto = max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
+        return intake.claim(tx, self._owner, upto=upto, lease_ms=self._settings.lease_ms, most=self._settings.batch * 4)
+
+    async def _read(self, row: Claimed) -> list[Item]:
+        """The loop gets a turn between rows: reading is work, and sockets wait."""
+        await asyncio.sleep(0)
+        if row.epoch > self._settings.max_claims:
+            item = Item(row, row.next_index)
+            item.error, item.last = ("claimed_too_often", str(row.epoch)), True
+            return [item]
+        return self._preparer.items(row)
+
+    async def _settle(self, batch: list[Item]) -> None:
+        while batch:
+            size = self._size if self._store.work.intake_waits else self._settings.batch
+            part, batch = batch[:size], batch[size:]
+            await self._settle_part(part)
+
+    async def _settle_part(self, part: list[Item]) -> None:
+        while True:
+            try:
+                started = self._store.now()
+                done = await self._store.write(lambda tx: settle(tx, part, self._rules))
+            except Raced:
+                continue
+            except LostClaim:
+                return
+            except StoreUnavailable:
+                await self._wake.intake.wait(self._settings.poll_ms / 1000)
+            except Exception as error:  # noqa: BLE001  because one bad item must not stop its neighbours
+                await self._one_by_one(part, error)
+                return
+            else:
+                self._pace(len(part), self._store.now() - started)
+                self._tell(done)
+                return
+
+    async def _one_by_one(self, part: list[Item], error: Exception) -> None:
+        if len(part) > 1:
+            for item in part:
+                await self._settle_part([item])
+            return
+        (item,) = part
+        if item.row.attempts + 1 < self._settings.max_attempts and item.error is None:
+            item.row = item.row._replace(attempts=item.row.attempts + 1)
+            await self._settle_part(part)
+            return
+        await self._bury(item, error)
+
+    async def _bury(self, item: Item, error: Exception) -> None:
+        """Dead with its reason, and nothing else of it."""
+        stone = Item(item.row, item.index)
+        stone.last, stone.error = item.last, ("failed", f"{type(error).__name__}: {error}"[:200])
+        if item.error is None:
+            await self._settle_part([stone])
+            return
+        # Not even its burial could be written as usual: the plainest row that there is.
+        await self._store.write(lambda tx: self._bury_plainly(tx, item))
+
+    def _bury_plainly(self, tx: Tx, item: Item) -> None:
+        row = item.row
+        intake.bury(tx, [Dead(self._rules.new_number(), row.id, item.index, row.endpoint_id, row.lane, row.kind,
+                              "failed", "", row.raw, tx.now())])  # fmt: skip
+        if item.last:
+            intake.finish(tx, [(row.id, row.epoch)])
+        else:
+            intake.progress(tx, row.id, row.epoch, item.index + 1)
+
+    def _pace(self, count: int, took_ms: int) -> None:
+        """While room 1 waits, a transaction should be over after `slice_ms`."""
+        if took_ms > self._settings.slice_ms:
+            self._size = max(8, count // 2)
+        else:
+            self._size = min(self._settings.batch, self._size + 8)
+
+    def _tell(self, done: Done) -> None:
+        for row, outcome in done.outcomes.items():
+            self._wake.outcome(row, outcome)
+        for leg in done.legs:
+            self._wake.leg(leg)
+        if done.commands:
+            self._wake.outbox.ring()
+        if done.facts:
+            self._wake.intake.ring()
+        self._report(done)

@@ -1,0 +1,259 @@
+"""What a transaction of room 2 has locked, what it changes, and what it will write.
+
+Rule: every number (seq, wire seq, epoch) is given out here, from rows that are locked.
+Rule: nothing is written before `write`; until then a batch is values.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+import msgspec
+from msgspec.structs import replace
+
+from adapters.base import Placed
+from gateway.directory import Directory, from_ms, to_ms
+from gateway.process.prepare import Item
+from gateway.store import effects, outbox, threads
+from gateway.store.facts import fact_row
+from gateway.store.intake import IntakeRow
+from gateway.store.outbox import NewCommand
+from gateway.store.schema import DUE
+from gateway.store.threads import EnvelopeRow, LegRow
+from gateway.store.tx import Tx
+from normalizer import codec
+from normalizer.address import parse_address
+from normalizer.envelope import AddressClaim, Body, Envelope, Evidence, Message, Party
+from normalizer.ids import (
+    ChannelId,
+    CommandId,
+    ContactId,
+    ConversationId,
+    EndpointId,
+    EnvelopeId,
+    ExternalId,
+    IntakeId,
+    LegId,
+    MatchKey,
+    derive,
+)
+from router.commands import AskAi, Command, FetchMedia, Mark, Notify, Send
+from router.conversation import Conversation
+from router.decide import Decision, Facts, Say
+from router.events import Fact
+
+_encode_command = msgspec.json.Encoder().encode
+
+
+class Ledger:
+    def __init__(self, tx: Tx, now: int, directory: Directory, new_number: Callable[[], IntakeId]) -> None:
+        self._tx, self._now, self._directory, self._new_number = tx, now, directory, new_number
+        self.conversations: dict[ConversationId, Conversation] = {}
+        self._before: dict[ConversationId, Conversation] = {}
+        self.of_contact: dict[ContactId, ConversationId] = {}
+        self.legs: dict[LegId, LegRow] = {}
+        self._legs_before: dict[LegId, LegRow] = {}
+        self._envelopes: list[EnvelopeRow] = []
+        self._externals: list[tuple[ChannelId, ExternalId, EnvelopeId, int, int]] = []
+        self._commands: list[NewCommand] = []
+        self.touched: set[LegId] = set()
+        """Legs whose sockets have something to look at."""
+        self.engine_state: bool | None = None
+
+    @property
+    def count_commands(self) -> int:
+        return len(self._commands)
+
+    # --- reading under locks ------------------------------------------------------------------------------------------
+
+    def lock(self, contacts: set[ContactId], conversations: set[ConversationId], legs: set[LegId]) -> None:
+        if contacts:
+            for contact, value in threads.lock_of_contacts(self._tx, contacts).items():
+                self.conversations[value.id], self.of_contact[contact] = value, value.id
+        missing = conversations - self.conversations.keys()
+        if missing:
+            self.conversations |= threads.lock(self._tx, missing)
+        replies = {self.conversations[one].reply_leg for one in conversations if one in self.conversations}
+        wanted = legs | {leg for leg in replies if leg is not None}
+        if wanted:
+            self.legs = threads.lock_legs(self._tx, wanted)
+        self._before, self._legs_before = dict(self.conversations), dict(self.legs)
+
+    def facts(self, channel: ChannelId | None, engine_up: bool) -> Facts:
+        found = self._directory.of(channel) if channel is not None else None
+        if found is None:
+            return Facts(engine_up=engine_up)
+        adapter = found[0].adapter
+        return Facts(
+            engine_up, hasattr(adapter, "fetch"), adapter.capabilities.marks_read, adapter.capabilities.shows_typing
+        )
+
+    # --- legs ---------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def leg_id(envelope: Envelope, key: MatchKey) -> LegId:
+        return LegId(derive("leg", envelope.channel_id or "", key, envelope.native_thread or ""))
+
+    def open_leg(self, item: Item, envelope: Envelope, conversation: ConversationId) -> LegId:
+        key, claim = item.claims[0]
+        leg = self.leg_id(envelope, key)
+        if leg not in self.legs:
+            assert envelope.channel_id is not None
+            self.legs[leg] = LegRow(leg, envelope.channel_id, key, conversation, str(claim.address), envelope.native_thread,
+                                    None, 0, None, 0, 0)  # fmt: skip
+        return leg
+
+    def inbound(self, envelope: Envelope, leg: LegId) -> None:
+        """The customer wrote here: the window is open, and this is what a reply answers."""
+        assert envelope.channel_id is not None
+        found = self._directory.of(envelope.channel_id)
+        hours = found[0].adapter.capabilities.window_hours if found else None
+        until = None if hours is None else to_ms(envelope.occurred_at + timedelta(hours=hours))
+        row = self.legs[leg]
+        latest = until if row.window_until is None else max(until or 0, row.window_until)
+        self.legs[leg] = row._replace(window_until=latest, last_inbound=envelope.external_id)
+
+    def _live(self, channel: ChannelId | None) -> bool:
+        found = self._directory.of(channel) if channel is not None else None
+        return found is not None and found[0].adapter.capabilities.live
+
+    def _next_wire(self, leg: LegId) -> int:
+        row = self.legs[leg]
+        self.legs[leg] = row._replace(wire_head=row.wire_head + 1)
+        self.touched.add(leg)
+        return row.wire_head + 1
+
+    # --- envelopes ----------------------------------------------------------------------------------------------------
+
+    def place(self, item: Item, envelope: Envelope, conversation: ConversationId, leg: LegId) -> Placed:
+        """A place in the conversation, and on the wire of a live leg."""
+        seq = self._next_seq(conversation)
+        wire = self._next_wire(leg) if self._live(envelope.channel_id) else None
+        self._add(item.id, item, envelope, item.content, conversation, seq, leg, wire)
+        return Placed(item.id, seq=seq, wire_seq=wire, at=from_ms(self._now), conversation_id=conversation)
+
+    def store(self, item: Item, envelope: Envelope, conversation: ConversationId | None, leg: LegId | None) -> None:
+        """No place: it changes or accompanies something that has one."""
+        self._add(item.id, item, envelope, item.content, conversation, None, leg, None)
+
+    def _add(self, id: EnvelopeId, item: Item, envelope: Envelope, content: bytes, conversation: ConversationId | None,
+             seq: int | None, leg: LegId | None, wire: int | None) -> None:  # fmt: skip
+        kind = envelope.body.__struct_config__.tag
+        raw = item.raw if envelope is item.envelope else None
+        self._envelopes.append(
+            EnvelopeRow(id, conversation, seq, leg, wire, envelope.channel_id, str(kind), envelope.direction,
+                        envelope.observed, to_ms(envelope.occurred_at), item.row.id, content, raw)
+        )  # fmt: skip
+        if envelope.external_id is not None and envelope.channel_id is not None and seq is not None:
+            self._externals.append((envelope.channel_id, envelope.external_id, id, 0, self._now))
+
+    def just_placed(self, ref: tuple[ChannelId, ExternalId]) -> EnvelopeId | None:
+        """An envelope of this very batch, by the provider's id."""
+        return next((row[2] for row in self._externals if row[:2] == ref), None)
+
+    def content_of(self, id: EnvelopeId) -> bytes | None:
+        return next((row.content for row in self._envelopes if row.id == id), None)
+
+    def _next_seq(self, conversation: ConversationId) -> int:
+        value = self.conversations[conversation]
+        self.conversations[conversation] = replace(value, head=value.head + 1)
+        return value.head + 1
+
+    # --- decisions ----------------------------------------------------------------------------------------------------
+
+    def carry_out(self, item: Item, decision: Decision, cause: Envelope | None) -> Placed | None:
+        """Makes envelopes and commands of what was decided. Where the first thing that was said now stands."""
+        conversation = decision.conversation.id
+        self.conversations[conversation] = decision.conversation
+        for number, body in enumerate(decision.records):
+            self._record(item, conversation, number, body)
+        said = [self._say(item, conversation, number, say) for number, say in enumerate(decision.says)]
+        leg = decision.conversation.reply_leg
+        channel = cause.channel_id if cause is not None else None
+        for number, command in enumerate(decision.commands):
+            self._command(derive("cmd", item.id, str(number)), command, conversation, leg, channel)
+        return next(filter(None, said), None)
+
+    def ask(self, conversation: ConversationId, leg: LegId, cause: Envelope, commands: Iterable[Command]) -> None:
+        """Commands that need no decision."""
+        for number, command in enumerate(commands):
+            self._command(derive("cmd", cause.id, str(number)), command, conversation, leg, cause.channel_id)
+
+    def _record(self, item: Item, conversation: ConversationId, number: int, body: Body) -> None:
+        leg = self.conversations[conversation].reply_leg
+        channel = self.legs[leg].channel_id if leg in self.legs else None
+        envelope = self._ours(derive("env", item.id, "record", str(number)), leg, body)
+        seq = self._next_seq(conversation)
+        found = self._directory.of(channel) if channel is not None else None
+        shown = leg is not None and found is not None and found[0].adapter.capabilities.states
+        wire = self._next_wire(leg) if shown and leg is not None else None
+        self._add(envelope.id, item, envelope, codec.encode(envelope), conversation, seq, leg, wire)
+
+    def _say(self, item: Item, conversation: ConversationId, number: int, say: Say) -> Placed | None:
+        if say.leg is None or say.leg not in self.legs or not _has_words(say):
+            return None
+        id = derive("env", item.id, "say", str(number))
+        envelope = self._ours(id, say.leg, Message(parts=say.parts))
+        envelope = replace(envelope, author=say.author, agent_id=say.agent_id)
+        envelope, content = codec.seal(envelope)
+        seq = self._next_seq(conversation)
+        self._add(envelope.id, item, envelope, content, conversation, seq, say.leg, None)
+        fence = self.conversations[conversation].epoch if say.fenced else None
+        send = Send(envelope.id, careful=say.careful)
+        self._command(derive("cmd", envelope.id), send, conversation, say.leg, envelope.channel_id, fence)
+        return Placed(envelope.id, seq=seq, at=from_ms(self._now), conversation_id=conversation)
+
+    def _ours(self, id: str, leg: LegId | None, body: Body) -> Envelope:
+        """An outbound envelope for this leg."""
+        row = self.legs.get(leg) if leg is not None else None
+        found = self._directory.of(row.channel_id) if row is not None else None
+        party = (
+            Party(claims=(AddressClaim(parse_address(row.address), Evidence.CHANNEL),)) if row is not None else Party()
+        )
+        return Envelope(
+            id=EnvelopeId(id),
+            direction="out",
+            channel_type=found[0].type if found else "",
+            endpoint_id=found[0].id if found else EndpointId(""),
+            account=found[1].account if found else None,
+            author="system",
+            party=party,
+            occurred_at=from_ms(self._now),
+            native_thread=row.native_thread if row else None,
+            body=body,
+            channel_id=row.channel_id if row else None,
+        )
+
+    def _command(self, id: str, command: Command, conversation: ConversationId, leg: LegId | None,
+                 channel: ChannelId | None, fence: int | None = None) -> None:  # fmt: skip
+        match command:
+            case AskAi():
+                fence = self.conversations[conversation].epoch
+            case Send() | Mark() | FetchMedia() | Notify():
+                pass
+        kind = str(command.__struct_config__.tag)
+        envelope = command.envelope_id if isinstance(command, Send | FetchMedia) else None
+        self._commands.append(
+            NewCommand(self._new_number(), CommandId(id), kind, conversation, leg, channel, envelope,
+                       _encode_command(command), fence, DUE, self._now, 0, 0, self._now)
+        )  # fmt: skip
+
+    def fact_row(self, fact: Fact, conversation: ConversationId) -> IntakeRow:
+        return fact_row(self._new_number(), fact, conversation)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        changed_legs = [row for leg, row in self.legs.items() if row != self._legs_before.get(leg)]
+        threads.save_legs(self._tx, changed_legs)
+        threads.add_envelopes(self._tx, self._envelopes)
+        effects.own(self._tx, self._externals)
+        outbox.add(self._tx, self._commands)
+        changed = [value for id, value in self.conversations.items() if value is not self._before.get(id)]
+        threads.save(self._tx, changed, self._now)
+
+    def woken(self) -> frozenset[LegId]:
+        return frozenset(self.touched)
+
+
+def _has_words(say: Say) -> bool:
+    return any(getattr(part, "text", "-") for part in say.parts)

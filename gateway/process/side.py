@@ -1,0 +1,148 @@
+"""Side events: receipts, reactions, edits and revokes change a message that may not be here yet.
+
+Rule: both sides touch the message's row in `external` first; who comes second applies.
+Rule: a status only rises, so that every order of receipts ends alike.
+"""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from gateway.process.ledger import Ledger
+from gateway.process.prepare import Item
+from gateway.store import effects, outbox, threads
+from gateway.store.effects import ExternalRow, Parked, Ref
+from gateway.store.threads import EnvelopeRow
+from gateway.store.tx import Tx
+from normalizer import codec
+from normalizer.envelope import RANK, Edit, Envelope, Message, Reaction, Receipt, Revoke, Status
+from normalizer.ids import CommandId, ConversationId, EnvelopeId, ExternalId, IntakeId
+
+
+class SideEvents:
+    def __init__(self, tx: Tx, now: int, ledger: Ledger, new_number: Callable[[], IntakeId]) -> None:
+        self._tx, self._now, self._ledger, self._new_number = tx, now, ledger, new_number
+        self._rows: dict[Ref, ExternalRow] = {}
+        self._targets: dict[EnvelopeId, EnvelopeRow] = {}
+        self._arrived: list[Ref] = []
+        self._parked: list[Parked] = []
+        self._ranks: list[tuple[int, str | None, Ref]] = []
+        self._content: dict[EnvelopeId, Envelope] = {}
+
+    # --- before the locks ---------------------------------------------------------------------------------------------
+
+    def find(self, items: list[Item]) -> None:
+        """Touches the targets, completes sends whose echo came, and reads the envelopes behind them."""
+        events = [item.envelope for item in items if item.envelope is not None and _target(item.envelope) is not None]
+        if not events:
+            return
+        for envelope in events:
+            self._echo(envelope)
+        self._rows = effects.touch(self._tx, [ref for envelope in events if (ref := _ref(envelope))], self._now)
+        known = {row.envelope_id for row in self._rows.values() if row.envelope_id is not None}
+        self._targets = threads.get_envelopes(self._tx, known) if known else {}
+
+    def conversations(self) -> set[ConversationId]:
+        return {row.conversation_id for row in self._targets.values() if row.conversation_id is not None}
+
+    def _echo(self, envelope: Envelope) -> None:
+        """A receipt that carries our key says that this step of the command is out, whatever the call's answer was."""
+        if envelope.echo_key is None or not isinstance(envelope.body, Receipt) or envelope.body.target is None:
+            return
+        command, _, step = envelope.echo_key.rpartition(":")
+        found = outbox.echo(self._tx, CommandId(command), int(step)) if step.isdecimal() else None
+        if found is not None and envelope.channel_id is not None:
+            effects.own(self._tx, [(envelope.channel_id, envelope.body.target, found[0], 0, self._now)])
+
+    # --- in their turn ------------------------------------------------------------------------------------------------
+
+    def apply(self, item: Item, envelope: Envelope, conversation: ConversationId | None) -> None:
+        """To its message, or parked until that comes."""
+        ref = _ref(envelope)
+        if ref is None:
+            self._watermark(item, envelope)
+            self._ledger.store(item, envelope, conversation, None)
+            return
+        target = self._row(ref)
+        row = self._targets.get(target) if target is not None else None
+        self._ledger.store(item, envelope, row.conversation_id if row else conversation, row.leg_id if row else None)
+        if target is None and ref not in self._arrived:
+            self._parked.append(Parked(self._new_number(), *ref, envelope.id, item.content, self._now))
+        else:
+            self._change(envelope, ref, target)
+
+    def arrived(self, envelope: Envelope) -> None:
+        """A message with an id of the provider's is here: what waited for it can be applied (in `write`)."""
+        if envelope.external_id is not None and envelope.channel_id is not None:
+            self._arrived.append((envelope.channel_id, envelope.external_id))
+
+    def _row(self, ref: Ref) -> EnvelopeId | None:
+        found = self._rows.get(ref)
+        return found.envelope_id if found is not None else None
+
+    def _change(self, envelope: Envelope, ref: Ref, target: EnvelopeId | None) -> None:
+        match envelope.body:
+            case Receipt(status=status):
+                self._ranks.append((RANK[status], effects.failure_text(envelope.body), ref))
+                if target is not None and RANK[status] >= RANK[Status.DELIVERED]:
+                    outbox.follow(self._tx, [target])
+                self._show(target)
+            case Edit(parts=parts):
+                self._rewrite(target, ref, lambda body: replace(body, parts=parts))
+            case Revoke():
+                self._rewrite(target, ref, lambda body: replace(body, parts=()))
+            case Reaction():
+                self._show(target)
+            case _:
+                raise AssertionError("not a side event")
+
+    def _rewrite(self, target: EnvelopeId | None, ref: Ref, change: Callable[[Message], Message]) -> None:
+        """What the message says now; what it said stays in its raw."""
+        id = target or self._ledger.just_placed(ref)
+        if id is None:
+            return
+        envelope = self._content.get(id) or self._read(id)
+        if envelope is not None and isinstance(envelope.body, Message):
+            self._content[id] = replace(envelope, body=change(envelope.body))
+
+    def _read(self, id: EnvelopeId) -> Envelope | None:
+        row = self._targets.get(id)
+        content = row.content if row is not None else self._ledger.content_of(id)
+        return None if content is None else codec.decode(content)
+
+    def _show(self, target: EnvelopeId | None) -> None:
+        row = self._targets.get(target) if target is not None else None
+        if row is not None and row.leg_id is not None:
+            self._ledger.touched.add(row.leg_id)
+
+    def _watermark(self, item: Item, envelope: Envelope) -> None:
+        body = envelope.body
+        if not isinstance(body, Receipt) or body.up_to is None or not item.claims:
+            return
+        leg = self._ledger.leg_id(envelope, item.claims[0][0])
+        row = self._ledger.legs.get(leg)
+        if row is not None and body.up_to > row.read_up_to:
+            self._ledger.legs[leg] = row._replace(read_up_to=min(body.up_to, row.wire_head))
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """After the messages of the batch are written: early events find them now."""
+        effects.park(self._tx, self._parked)
+        for row in effects.unpark(self._tx, self._arrived) if self._arrived else ():
+            self._change(codec.decode(row.content), (row.channel_id, row.external_id), None)
+        effects.raise_ranks(self._tx, [(rank, failure, *ref) for rank, failure, ref in self._ranks])
+        threads.replace_content(self._tx, [(codec.encode(one), id) for id, one in self._content.items()])
+
+
+def _target(envelope: Envelope) -> ExternalId | None:
+    match envelope.body:
+        case Receipt(target=target) | Reaction(target=target) | Edit(target=target) | Revoke(target=target):
+            return target
+        case _:
+            return None
+
+
+def _ref(envelope: Envelope) -> Ref | None:
+    target = _target(envelope)
+    return None if target is None or envelope.channel_id is None else (envelope.channel_id, target)

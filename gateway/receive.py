@@ -1,0 +1,50 @@
+"""ROOM 1: what arrived goes into the intake, and only then is it acknowledged.
+
+Rule: whatever comes in, a provider's request, a frame, a fact of ours, enters the intake here or in room 3's own commit.
+Rule: `receive` returns after the commit, or raises StoreUnavailable; there is no third case.
+"""
+
+import asyncio
+
+import msgspec
+
+from adapters.base import Outcome, RawInbound
+from gateway.clock import Ids
+from gateway.store.facts import fact_row
+from gateway.store.intake import IntakeRow
+from gateway.store.store import Store, StoreUnavailable
+from gateway.wake import Wake
+from router.events import Fact
+
+_encode_raw = msgspec.msgpack.Encoder().encode
+
+
+class Receiver:
+    def __init__(self, store: Store, ids: Ids, wake: Wake) -> None:
+        self._store, self._ids, self._wake = store, ids, wake
+
+    async def receive(self, raw: RawInbound, *, outcome_ms: int | None = None) -> Outcome | None:
+        """`outcome_ms`: wait so long for what room 2 makes of it; None is also returned when it was not done in time."""
+        lane = raw.session or raw.endpoint_id
+        row = IntakeRow(self._ids.intake(), raw.endpoint_id, lane, "raw", _encode_raw(raw), outcome_ms is not None)
+        return await self._enter(row, outcome_ms)
+
+    async def enter(self, fact: Fact, lane: str, *, outcome_ms: int | None = None) -> Outcome | None:
+        row = fact_row(self._ids.intake(), fact, lane, outcome_ms is not None)
+        return await self._enter(row, outcome_ms)
+
+    async def _enter(self, row: IntakeRow, outcome_ms: int | None) -> Outcome | None:
+        expected = self._wake.expect(row.id) if outcome_ms is not None else None
+        try:
+            await self._store.receive([row])
+        except StoreUnavailable:
+            if expected is not None:
+                expected.cancel()
+            raise
+        self._wake.intake.ring()
+        if expected is None or outcome_ms is None:
+            return None
+        try:
+            return await asyncio.wait_for(expected, outcome_ms / 1000)
+        except TimeoutError:
+            return None

@@ -1,0 +1,66 @@
+"""Wake-ups inside one process: rooms for each other, sockets for their legs, callers for their outcomes.
+
+Rule: a wake-up is only ever a hint. Whoever is woken reads the store, and looks there now and then without being woken.
+"""
+
+import asyncio
+from collections import defaultdict
+
+from adapters.base import Outcome
+from normalizer.ids import IntakeId, LegId
+
+
+class Bell:
+    """Rung from the loop's thread; a ring while nobody waits is not lost."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until it rings, but no longer than this."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._event.clear()
+
+
+class Wake:
+    def __init__(self) -> None:
+        self.intake = Bell()
+        self.outbox = Bell()
+        self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)
+        self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
+
+    def watch(self, leg: LegId) -> asyncio.Event:
+        """Set whenever something new may be on the leg's wire. Give it back with `unwatch`."""
+        event = asyncio.Event()
+        self._legs[leg].add(event)
+        return event
+
+    def unwatch(self, leg: LegId, event: asyncio.Event) -> None:
+        watchers = self._legs.get(leg)
+        if watchers is not None:
+            watchers.discard(event)
+            if not watchers:
+                del self._legs[leg]
+
+    def leg(self, leg: LegId) -> None:
+        for event in self._legs.get(leg, ()):
+            event.set()
+
+    def expect(self, row: IntakeId) -> "asyncio.Future[Outcome]":
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._outcomes[row] = future
+        future.add_done_callback(lambda _: self._outcomes.pop(row, None))
+        return future
+
+    def outcome(self, row: IntakeId, outcome: Outcome) -> None:
+        future = self._outcomes.get(row)
+        if future is not None and not future.done():
+            future.set_result(outcome)
