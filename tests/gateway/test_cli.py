@@ -145,7 +145,12 @@ def test_schema_is_a_json_schema() -> None:
 
 def test_token_create_passes_its_scope_on_and_prints_the_key_once(operator: Any) -> None:
     asked: list[tuple[object, ...]] = []
-    operator.create_token = lambda _config, *rest: [asked.append(rest), "tl_a_b"][1]
+
+    def create_token(_config: object, *rest: object) -> str:
+        asked.append(rest)
+        return "tl_a_b"
+
+    operator.create_token = create_token
     assert run("token", "create", "crm", "--scope", "write", "--days", "30").stdout == "tl_a_b\n"
     assert asked == [("crm", Scope.WRITE, 30)]
     assert run("token", "create", "crm", "--scope", "root").exit_code == 2
@@ -181,7 +186,12 @@ def test_a_bug_of_ours_keeps_its_traceback(operator: Any) -> None:
 def test_replay_lists_or_replays(operator: Any) -> None:
     asked: list[object] = []
     operator.list_dead = lambda _config: []
-    operator.replay = lambda _config, ids: [asked.append(ids), 2][1]
+
+    def replay(_config: object, ids: object) -> int:
+        asked.append(ids)
+        return 2
+
+    operator.replay = replay
     assert run("replay").stdout == "Nothing is dead.\n"
     assert run("replay", "5", "7").stdout == "Replayed: 2\n"
     run("replay", "--all")
