@@ -7,6 +7,8 @@ Rule: an `ack` follows the durable write and nothing else; the same `cid` again 
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import structs
+
 from adapters.base import (
     Bind,
     Capabilities,
@@ -32,10 +34,13 @@ from adapters.webchat import identity, parse, routes, send, show, wire
 from adapters.webchat.config import Config
 from adapters.webchat.session import Session, Tokens, bearer, offered_token
 from adapters.webchat.wire import BadFrame, Hello, Msg, Ping, Pong, Proof, Read, TypingSeen, nack
+from normalizer.codec import clean_text
 from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId
 
 __all__ = ["REGISTRATION", "Config", "Webchat"]
+
+FILENAME_MAX_CHARS = 255
 
 CAPABILITIES = Capabilities(
     answers="processed",
@@ -279,6 +284,7 @@ class Webchat:
             status, code = routes.UPLOAD_ERRORS.get(error or "", (503, "unavailable"))
             return routes.refused(raw, self.config, status, code)
         session = self._tokens.read(bearer(raw) or "", raw.received_at)
+        media = structs.replace(media, filename=clean_text(media.filename or "")[:FILENAME_MAX_CHARS] or None)
         token = self._tokens.attach(media, session, raw.received_at)
         body = routes.UploadReply(token, media.filename, media.size, media.sniffed or media.mime)
         return routes.answered(raw, self.config, 201, body)

@@ -127,7 +127,7 @@ class Tokens:
                 stored=media.stored,
                 session=session.address.value,
                 exp=micros(now) + self._attachment_ttl_us,
-                name=media.filename[:255] if media.filename else None,
+                name=media.filename,
                 mime=media.sniffed or media.mime,
                 size=media.size,
             ),

@@ -82,9 +82,16 @@ def frame(wire: Wire, urls: Urls) -> ServerFrame:
             read = _id_of(envelope, receipt.target) if receipt.target else None
             return ReadShown(seq=wire.seq, up_to=receipt.up_to, id=read, ts=wire.at)
         case (
-            Receipt() | StateChange() | Reaction() | Typing() | CallEvent() | AddressChange() | SessionEnded() | Note()
+            Receipt()
+            | StateChange()
+            | Reaction()
+            | Typing()
+            | CallEvent()
+            | AddressChange()
+            | SessionEnded()
+            | Note()
             | Unsupported()
-        ):  # fmt: skip
+        ):
             return Skip(wire.seq)
 
 

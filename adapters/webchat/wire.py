@@ -4,6 +4,7 @@ Rule: unknown fields are ignored, so that an older server and a newer widget und
 Rule: the `read_` functions raise BadFrame and nothing else, whatever the bytes are.
 """
 
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
-from normalizer.codec import loads
+from normalizer.codec import clean
 
 T = TypeVar("T")
 
@@ -143,7 +144,7 @@ def read_proof(body: bytes) -> Proof:
 
 
 def read_session_request(body: bytes) -> SessionRequest:
-    return _decoded(body, _session_requests)
+    return _decoded(body or b"{}", _session_requests)
 
 
 def _decoded(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
@@ -161,11 +162,19 @@ def _decoded(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
 def _mended(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """Browsers cut texts inside a surrogate pair; such a message is mended rather than refused for ever."""
     try:
-        return decoder.decode(msgspec.json.encode(loads(body, dict)))
+        mended = msgspec.json.encode(clean(json.loads(body, parse_constant=_no_constant)))
+    except (ValueError, RecursionError):
+        raise BadFrame from None
+    try:
+        return decoder.decode(mended)
     except msgspec.ValidationError:
-        raise BadFrame(_cid_of(body)) from None
+        raise BadFrame(_cid_of(mended)) from None
     except (msgspec.DecodeError, RecursionError):
         raise BadFrame from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _cid_of(body: bytes) -> str | None:
