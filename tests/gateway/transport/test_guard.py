@@ -1,45 +1,17 @@
 """gateway/transport/guard.py: the hostile table, and one resolution for check and connection."""
 
-import socket
 from ipaddress import ip_address
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.transport.guard import Guard, GuardedResolver, GuardSettings, NotAllowed, is_public
+from tests.gateway.transport.kit import Names
 
 STRICT = GuardSettings()
 OPEN_PORTS = GuardSettings(allow_http=True, allow_ports=(8080,))
-
-
-class Names(AbstractResolver):
-    """Answers from a script; each question takes the next answer."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.asked.append(host)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for address in self.answers.pop(0)
-        ]
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize(
