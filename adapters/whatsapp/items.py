@@ -40,6 +40,7 @@ CHANNEL_TYPE = "whatsapp"
 _MILLISECONDS = 1e12
 _LATEST = 4_102_444_800.0
 """Seconds of the year 2100; what lies beyond, or before 1970, is no time of a message."""
+_NOBODY = Party()
 _STATUSES = {status.value: status for status in Status}
 _CALL_EVENTS = {"terminate": "ended", "ringing": "ringing", "accepted": "accepted", "rejected": "rejected"}
 _CALL_DIRECTIONS: dict[str, Literal["in", "out"]] = {"USER_INITIATED": "in", "BUSINESS_INITIATED": "out"}
@@ -80,7 +81,7 @@ class Items:
         return self._envelope(
             body,
             slice_,
-            key=_key(message),
+            key=_key(message.type, message.id, message.timestamp),
             at=message.timestamp,
             external_id=ExternalId(message.id) if message.id else None,
             party=party if party.claims else _changed(body),
@@ -100,12 +101,12 @@ class Items:
             echo.to_parent_user_id or content.to_parent_user_id,
         )
         party = self._contacts.party(*ids)
-        external_id = echo.id or content.id
+        external_id, at = echo.id or content.id, echo.timestamp or content.timestamp
         return self._envelope(
             self._body(content, lost, party),
             slice_,
-            key=external_id,
-            at=echo.timestamp or content.timestamp,
+            key=_key(content.type, external_id, at),
+            at=at,
             external_id=ExternalId(external_id) if external_id else None,
             party=party,
             group=group(echo.group_id or content.group_id),
@@ -237,6 +238,8 @@ class Items:
     ) -> Envelope:
         place = next(self._places)
         facts.setdefault("direction", "in")
+        if facts.get("party") == _NOBODY:
+            del facts["party"]
         return Envelope(
             id=inbound_id(self._raw.endpoint_id, self._account, key or f"{self._raw.id}#{place}"),
             channel_type=CHANNEL_TYPE,
@@ -270,11 +273,11 @@ def _content(message: wire.Message, kind: str, failures: tuple[Failure, ...]) ->
     )
 
 
-def _key(message: wire.Message) -> str | None:
+def _key(kind: str | None, external_id: str | None, at: str | float | None) -> str | None:
     """An edit or a revocation may bear the id of the message that it changes."""
-    if message.id and message.type in ("edit", "revoke"):
-        return f"{message.type}:{message.id}:{message.timestamp}"
-    return message.id or None
+    if external_id and kind in ("edit", "revoke"):
+        return f"{kind}:{external_id}:{at}"
+    return external_id or None
 
 
 def _changed(body: Body) -> Party:

@@ -57,7 +57,7 @@ def _listed(items: Items, value: wire.Value, lost: tuple[str, ...], slice_: Raw)
     envelopes.extend(map(items.status, value.statuses or ()))
     envelopes.extend(map(items.call, value.calls or ()))
     envelopes.extend(map(items.account_error, value.errors or ()))
-    if value.standby is not None and items.field == "standby":
+    if items.field == "standby" and bytes(value.standby):
         envelopes.extend(_nested(items, value.standby))
     return envelopes
 

@@ -50,7 +50,7 @@ class Value(Struct, frozen=True):
     message_echoes: list[Raw] | None = None
     calls: list[Raw] | None = None
     errors: list[Raw] | None = None
-    standby: Raw | None = None
+    standby: Raw = Raw(b"")
     """The same keys once more, when another holder of the conversation answers."""
 
 

@@ -1,0 +1,1 @@
+"""Adapters, each against its provider's documents and its own simulator."""

@@ -1,0 +1,1 @@
+"""WhatsApp. The fixtures are typed from Meta's documents, never produced by the simulator."""

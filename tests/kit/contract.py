@@ -1,0 +1,192 @@
+"""What every adapter must do, whatever its cases say."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from adapters.base import (
+    Call,
+    HttpCall,
+    Malformed,
+    NoAnswer,
+    NotReached,
+    PushCall,
+    RawInbound,
+    Reply,
+    SendContext,
+    SendError,
+    Unauthentic,
+)
+from normalizer import codec
+from normalizer.envelope import Envelope
+from tests.kit.cases import Answer, InboundCase, OutboundCase, Subject
+from tests.kit.flow import drive_steps
+
+PARSE_MAX_S = 2.0
+"""After this the gateway gives a payload up."""
+JUNK: Sequence[tuple[str, bytes]] = (
+    ("nothing", b""),
+    ("a page", b"<html><body>Bad Gateway</body></html>"),
+    ("half of JSON", b'{"messages":[{"id"'),
+    ("another shape", b'[{"messages":5}]'),
+    ("null", b"null"),
+    ("not UTF-8", b"\xff\xfe\x00"),
+    ("deep nesting", b"[" * 20_000 + b"]" * 20_000),
+)
+
+
+def shown(envelope: Envelope) -> dict[str, Any]:
+    """As JSON, without what differs from run to run."""
+    fields: dict[str, Any] = json.loads(codec.seal(msgspec.structs.replace(envelope, raw=None))[1])
+    return {key: value for key, value in fields.items() if key not in ("v", "id")}
+
+
+def check_inbound(subject: Subject, case: InboundCase) -> list[Envelope]:
+    raw = subject.raw(case.body)
+    adapter = subject.adapter
+    assert adapter.verify(raw) is None, f"{case.label}: not accepted"
+    envelopes = list(adapter.parse(raw))
+    assert [shown(envelope) for envelope in envelopes] == list(case.want), case.label
+    assert list(adapter.parse(raw)) == envelopes, f"{case.label}: a second parse differs"
+    _check_redelivery(subject, raw, envelopes)
+    for envelope in envelopes:
+        _check_envelope(subject, raw, envelope)
+    reply = adapter.respond(raw, None)
+    assert 200 <= reply.status < 300, f"{case.label}: answered {reply.status}"
+    assert_no_secret(subject, reply.body + repr(dict(reply.headers)).encode())
+    return envelopes
+
+
+def _check_redelivery(subject: Subject, raw: RawInbound, envelopes: Sequence[Envelope]) -> None:
+    """What bears the provider's id is the same event in another delivery; what has none is an event of its own."""
+    later = msgspec.structs.replace(raw, id="raw-2", received_at=raw.received_at + timedelta(hours=7))
+    for first, second in zip(envelopes, subject.adapter.parse(later), strict=True):
+        assert (first.id == second.id) == bool(first.dedupe_keys), "the id of a redelivery"
+        assert first.dedupe_keys == second.dedupe_keys, "the dedupe keys of a redelivery"
+
+
+def _check_envelope(subject: Subject, raw: RawInbound, envelope: Envelope) -> None:
+    assert envelope.endpoint_id == raw.endpoint_id
+    assert envelope.channel_type == subject.registration.type
+    assert envelope.received_at == raw.received_at
+    sealed, data = codec.seal(msgspec.structs.replace(envelope, raw=None))
+    assert codec.decode(data) == sealed, "it does not survive the codec"
+    assert_no_secret(subject, data)
+    if envelope.raw is not None:
+        json.loads(bytes(envelope.raw), parse_int=str)  # JSON, or this raises
+
+
+def check_refused(subject: Subject, raw: RawInbound) -> None:
+    """The request is not from the provider."""
+    error = _refusal(subject, raw)
+    assert error is not None, "accepted"
+    assert 400 <= error.status < 500
+    assert_no_secret(subject, str(error).encode())
+
+
+def _refusal(subject: Subject, raw: RawInbound) -> Unauthentic | None:
+    try:
+        subject.adapter.verify(raw)
+    except Unauthentic as error:
+        return error
+    return None
+
+
+def check_survives(subject: Subject, body: bytes) -> list[Envelope] | None:
+    """The envelopes; None when it is Malformed. Anything else that it raises is a fault."""
+    raw = subject.raw(body)
+    start = time.perf_counter()
+    try:
+        envelopes = list(subject.adapter.parse(raw))
+    except Malformed as error:
+        assert_no_secret(subject, str(error).encode())
+        return None
+    finally:
+        assert time.perf_counter() - start < PARSE_MAX_S, "too slow"
+    for envelope in envelopes:
+        _check_envelope(subject, raw, envelope)
+    assert list(subject.adapter.parse(raw)) == envelopes, "a second parse differs"
+    return envelopes
+
+
+# --- outbound -----------------------------------------------------------------------------------------------------
+
+
+def check_outbound(subject: Subject, case: OutboundCase) -> None:
+    driven = drive_steps(subject.adapter, case.message, case.context, case.replies)
+    assert [_like(call, want) for call, want in zip(driven.calls, case.calls, strict=False)] == list(case.calls), case
+    assert len(driven.calls) == len(case.calls), f"{case.label}: {len(driven.calls)} calls"
+    assert driven.unused == 0, f"{case.label}: {driven.unused} replies are left over"
+    assert _facts(driven.error, case.error) == case.error, case.label
+    assert driven.value == list(case.ids), case.label
+    for call in driven.calls:
+        assert_no_secret(subject, repr(call).encode())
+    again = drive_steps(subject.adapter, case.message, case.context, case.replies)
+    assert again.calls == driven.calls, f"{case.label}: a second run calls otherwise"
+    assert_no_secret(subject, f"{driven.error!r} {getattr(driven.error, 'text', '')}".encode())
+
+
+def _like(call: Call, want: Mapping[str, Any]) -> dict[str, Any]:
+    """The call, reduced to what `want` names."""
+    facts: dict[str, Any] = {}
+    match call:
+        case PushCall(frame=frame):
+            facts["push"] = frame.decode()
+        case HttpCall():
+            facts = msgspec.to_builtins(call)
+            facts["json"] = json.loads(call.body) if call.body else None
+            facts["auth"] = call.auth.credential if call.auth else None
+            facts["upload"] = msgspec.to_builtins(call.upload) if call.upload else None
+    must = {"method", "url", "json", "upload", "push"} & facts.keys()
+    return {key: value for key, value in facts.items() if key in want or (key in must and value is not None)}
+
+
+def _facts(error: SendError | None, want: Mapping[str, Any]) -> dict[str, Any]:
+    """The error, reduced to what `want` names; its class always."""
+    if error is None:
+        return {}
+    return {"class": type(error).__name__} | {key: getattr(error, key, None) for key in want if key != "class"}
+
+
+FAILURES: Sequence[tuple[str, int, Mapping[str, Any]]] = (
+    ("throttled", 429, {"class": {"Throttled"}, "retryable": True}),
+    ("their fault", 500, {"class": {"Unavailable", "NoAnswer"}, "retryable": True, "certain": False}),
+    ("a gateway's fault", 502, {"class": {"Unavailable", "NoAnswer"}, "retryable": True, "certain": False}),
+    ("overloaded", 503, {"class": {"Unavailable"}, "retryable": True}),
+    ("a gateway gave up", 504, {"class": {"Unavailable", "NoAnswer"}, "retryable": True, "certain": False}),
+    ("the credential", 401, {"class": {"CredentialsRefused"}, "retryable": False, "certain": True}),
+    ("the message", 400, {"class": None, "retryable": False, "certain": True}),
+    ("gone", 404, {"class": None, "retryable": False, "certain": True}),
+    ("taken, unreadable", 200, {"class": {"NoAnswer"}, "retryable": True, "certain": False}),
+)
+
+
+def check_failures(subject: Subject, message: Envelope, ctx: SendContext) -> None:
+    """For a message that takes one call. The provider's own error codes are the adapter's own cases."""
+    for label, status, want in FAILURES:
+        for what, body in JUNK:
+            _check_failure(subject, message, ctx, Reply(status, {}, body), want, f"{label} with {what}")
+    silent = {"class": {"NoAnswer"}, "retryable": True, "certain": False}
+    _check_failure(subject, message, ctx, NoAnswer(), silent, "silence")
+    unreached = {"class": {"NotReached"}, "retryable": True, "certain": True}
+    _check_failure(subject, message, ctx, NotReached(), unreached, "no connection")
+
+
+def _check_failure(
+    subject: Subject, message: Envelope, ctx: SendContext, answer: Answer, want: Mapping[str, Any], label: str
+) -> None:
+    driven = drive_steps(subject.adapter, message, ctx, [answer])
+    assert driven.error is not None, f"{label}: taken for success"
+    assert want["class"] is None or type(driven.error).__name__ in want["class"], f"{label}: {driven.error!r}"
+    for fact in ("retryable", "certain"):
+        assert fact not in want or getattr(driven.error, fact) == want[fact], f"{label}: {fact}"
+    assert_no_secret(subject, f"{driven.error!r} {driven.error.text}".encode())
+
+
+def assert_no_secret(subject: Subject, seen: bytes) -> None:
+    for secret in subject.secrets:
+        assert secret.encode() not in seen, "a secret can be seen"
