@@ -258,10 +258,11 @@ api_key = Table(
     "api_key",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("hash", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
     Column("name", Text, nullable=False),
-    Column("scopes", Text, nullable=False),
+    Column("scope", SmallInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
 )
 
