@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.base import LegRead, Outcome, Placed, RawInbound, Reply, Unauthentic
 from normalizer.ids import EnvelopeId
 from tests.adapters.webchat.support import NOW, body, build, http, identity_jwt, open_session
+from tests.kit import mutations
 
 CHAT = build()
 TOKEN, LEG = open_session(CHAT)
@@ -157,3 +160,34 @@ def test_reading_is_told_over_http_as_well() -> None:
     raw = http(path="/messages", body={"t": "read", "seq": 3}, token=TOKEN)
     assert CHAT.verify(raw) is None
     assert CHAT.respond(raw, STORED).status == 204
+
+
+# --- whatever comes -----------------------------------------------------------------------------------------------
+
+
+@given(
+    st.sampled_from(
+        [("/messages", MSG), ("/identify", {"identity_jwt": identity_jwt()}), ("/session", {"session_token": TOKEN})]
+    ),
+    st.data(),
+)
+def test_a_mutated_call_is_answered_kept_or_refused(call: tuple[str, dict[str, Any]], data: Any) -> None:
+    path, document = call
+    _, changed = data.draw(mutations(document))
+    raw = http(path=path, body=changed, token=TOKEN)
+    try:
+        verdict = CHAT.verify(raw)
+    except Unauthentic:
+        return
+    if verdict is None:
+        assert len(CHAT.parse(raw)) == 1
+        assert CHAT.respond(raw, STORED).status in {200, 201}
+    else:
+        assert isinstance(verdict, Reply)
+
+
+@given(st.text(), st.text(), st.text())
+def test_headers_of_any_kind_are_refused(token: str, origin: str, scheme: str) -> None:
+    for headers in ({"authorization": f"{scheme} {token}"}, {"authorization": token}, {"origin": origin}):
+        with pytest.raises(Unauthentic):
+            CHAT.verify(http("GET", "/history", headers=headers))

@@ -142,6 +142,7 @@ BAD_CLAIMS = {
     "exp NaN": claims().replace(str(int(NOW.timestamp()) + 60), "NaN"),
     "exp infinite": claims().replace(str(int(NOW.timestamp()) + 60), "Infinity"),
     "exp overflowing": claims().replace(str(int(NOW.timestamp()) + 60), "1e999"),
+    "iat true": claims(iat=True),
     "iat as text": claims(iat="now"),
     "iat 61 s ahead": claims(iat=int(NOW.timestamp()) + 61),
     "nbf 61 s ahead": claims(nbf=int(NOW.timestamp()) + 61),
