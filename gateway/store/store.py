@@ -8,6 +8,7 @@ Rule: the WAL is checkpointed by its own thread, so that no commit pays for it.
 
 import asyncio
 import fcntl
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from gateway.store.tx import Tx
 from gateway.store.writer import Job, Pending, StoreUnavailable, Work, Writer, transact
 
 T = TypeVar("T")
+BUSY_TIMEOUT_S = 5
+"""How long a connection waits for SQLite's one place to write, which another process may have."""
 
 
 class ClockLike(Protocol):
@@ -127,10 +130,13 @@ class Checkpointer:
 
     PAUSE_S = 0.5
     LIMIT_PAGES = 16_384
-    """64 MiB: beyond it the WAL is emptied, once, with writers waiting (at most the busy timeout)."""
+    """64 MiB: beyond it the WAL is begun anew, with writers waiting."""
+    RESTART_WAIT_MS = 200
+    """How long that may keep writers waiting for readers; after it the next round but one tries again."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine, self._stopped = engine, threading.Event()
+        self._over = False
         self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
 
     def start(self) -> None:
@@ -141,17 +147,25 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
-        mode = "PASSIVE"
         while not self._stopped.wait(self.PAUSE_S):
             try:
-                with self._engine.connect().execution_options(deferred=True) as connection:
-                    cursor = connection.connection.cursor()
-                    busy, pages, _moved = cursor.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-                    cursor.close()
-                mode = "RESTART" if pages > self.LIMIT_PAGES and not busy else "PASSIVE"
-            except sa.exc.DBAPIError:
+                self.round()
+            except (sa.exc.DBAPIError, sqlite3.Error):
                 # A full disk or the like: writers meet it too and say so; the next round tries again.
                 continue
+
+    def round(self) -> None:
+        """Moves what it can. Readers that overlap keep the WAL growing: then it waits for them."""
+        mode, self._over = ("RESTART" if self._over else "PASSIVE"), False
+        with self._engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={self.RESTART_WAIT_MS}")
+            try:
+                busy, pages, _moved = cursor.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+                cursor.close()
+        self._over = pages > self.LIMIT_PAGES and not (mode == "RESTART" and busy)
 
 
 def open_store(url: str, clock: ClockLike, *, data_dir: Path | None = None, writers: int = 4, readers: int = 4,
@@ -168,7 +182,9 @@ def open_store(url: str, clock: ClockLike, *, data_dir: Path | None = None, writ
 
 
 def sqlite_engine(url: str, readers: int = 4) -> sa.Engine:
-    engine = sa.create_engine(url, pool_size=readers + 4, connect_args={"check_same_thread": False, "timeout": 5})
+    engine = sa.create_engine(
+        url, pool_size=readers + 4, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S}
+    )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
