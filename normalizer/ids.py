@@ -28,3 +28,8 @@ def derive(prefix: str, *parts: str) -> str:
     """The same parts give the same id, on every node and after every restart: `prefix_` and 26 characters (128 bits)."""
     digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return f"{prefix}_{b32encode(digest).decode('ascii').rstrip('=').lower()}"
+
+
+def leg_id(channel: ChannelId, key: MatchKey, native_thread: str | None) -> LegId:
+    """The leg of an address on a channel, whether it exists yet or not: a socket may wait for its first message."""
+    return LegId(derive("leg", channel, key, native_thread or ""))

@@ -35,6 +35,7 @@ from normalizer.ids import (
     LegId,
     MatchKey,
     derive,
+    leg_id,
 )
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify, Send
 from router.conversation import Conversation
@@ -91,7 +92,7 @@ class Ledger:
 
     @staticmethod
     def leg_id(envelope: Envelope, key: MatchKey) -> LegId:
-        return LegId(derive("leg", envelope.channel_id or "", key, envelope.native_thread or ""))
+        return leg_id(envelope.channel_id or ChannelId(""), key, envelope.native_thread)
 
     def open_leg(self, item: Item, envelope: Envelope, conversation: ConversationId) -> LegId:
         key, claim = item.claims[0]
