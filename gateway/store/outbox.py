@@ -6,6 +6,7 @@ Rule: every state below FINAL has a due time, so that nothing is forgotten.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -218,7 +219,7 @@ _ENGINE_SET = Statement(
 
 
 def add(tx: Tx, rows: list[NewCommand]) -> None:
-    tx.run_many(_ADD, rows)
+    tx.run_many(_ADD, sorted(rows, key=itemgetter(0)))
 
 
 def claim(tx: Tx, owner: str, kinds: Iterable[str], *, lease_ms: int, most: int) -> list[Held]:

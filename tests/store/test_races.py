@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from random import Random
 
 import msgspec
 import pytest
@@ -25,6 +24,7 @@ from tests.store.rows import (
     contact_row,
     conversation,
     intake_row,
+    leg_row,
     new_command,
     parked_row,
     ref,
@@ -220,29 +220,43 @@ def test_of_a_message_and_its_receipt_the_second_applies(
 # -- what the database could not order ----------------------------------------------------------------------------
 
 
-def test_nodes_that_write_the_same_rows_in_any_order_do_not_deadlock(nodes: tuple[Store, Store]) -> None:
+BATCHES: dict[str, Callable[[Tx, list[str], int], object]] = {
+    "claim_keys": lambda tx, names, n: effects.claim_keys(tx, [seen(f"{name}/{n}") for name in names]),
+    "touch": lambda tx, names, n: effects.touch(tx, [ref(name) for name in names], n),
+    "own": lambda tx, names, n: effects.own(tx, [(*ref(name), EnvelopeId("e"), 1, 1) for name in names]),
+    "raise_ranks": lambda tx, names, n: effects.raise_ranks(tx, [(n + 2, None, *ref(name)) for name in names]),
+    "add_addresses": lambda tx, names, n: people.add_addresses(tx, [address_row(f"{name}/{n}", "p") for name in names]),
+    "raise_evidence": lambda tx, names, n: people.raise_evidence(tx, [(n + 2, MatchKey(name)) for name in names]),
+    "add_contacts": lambda tx, names, n: people.add_contacts(tx, [contact_row(f"{name}/{n}") for name in names]),
+    "add_conversations": lambda tx, names, n: threads.add_conversations(
+        tx, [conversation(f"{name}/{n}") for name in names], 1
+    ),
+    "lock": lambda tx, names, n: threads.lock(tx, [ConversationId(name) for name in names]),
+    "save_legs": lambda tx, names, n: threads.save_legs(tx, [leg_row(name) for name in names]),
+    "intake.add": lambda tx, names, n: intake.add(tx, [intake_row(int(name) + n * 10_000) for name in names]),
+    "outbox.add": lambda tx, names, n: outbox.add(tx, [new_command(int(name) + n * 10_000) for name in names]),
+}
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_nodes_that_bring_the_same_rows_in_opposite_orders_do_not_deadlock(
+    nodes: tuple[Store, Store], batch: str
+) -> None:
     """Every batch is sorted, so nobody waits for somebody who waits for him: no transaction runs twice."""
-    rounds, names, calls = 25, [f"k{n}" for n in range(30)], [0, 0]
+    names = [f"{n:04}" for n in range(400)]
+    nodes[0].write_now(lambda tx: effects.own(tx, [(*ref(name), EnvelopeId("e"), 1, 1) for name in names]))
+    nodes[0].write_now(lambda tx: people.add_addresses(tx, [address_row(name, "p") for name in names]))
+    nodes[0].write_now(lambda tx: threads.add_conversations(tx, [conversation(name) for name in names], 1))
+    rounds, calls, together = 4, [0, 0], threading.Barrier(2)
 
     def work(side: int) -> None:
-        random = Random(side)
-
-        def batch(tx: Tx, number: int) -> None:
+        def write(tx: Tx, number: int) -> None:
             calls[side] += 1
-            mixed = random.sample(names, len(names))
-            effects.claim_keys(tx, [seen(f"{name}/{number}") for name in mixed])
-            effects.touch(tx, [ref(name) for name in mixed], 1)
-            effects.own(tx, [(*ref(name), EnvelopeId("e"), 1, 1) for name in mixed])
-            effects.raise_ranks(tx, [(number, None, *ref(name)) for name in mixed])
-            people.add_addresses(tx, [address_row(name, f"p{side}") for name in mixed])
-            people.raise_evidence(tx, [(number, MatchKey(name)) for name in mixed])
-            threads.add_conversations(tx, [conversation(name) for name in mixed], 1)
-            found = threads.lock(tx, [ConversationId(name) for name in mixed])
-            threads.save(tx, found.values(), number)
-            intake.add(tx, [intake_row(int(name[1:]) + 1) for name in mixed])
+            BATCHES[batch](tx, names if side == 0 else names[::-1], number)
 
         for number in range(rounds):
-            nodes[side].write_now(partial(batch, number=number))
+            together.wait(60)
+            nodes[side].write_now(partial(write, number=number))
 
     in_threads(lambda: work(0), lambda: work(1))
     assert calls == [rounds, rounds]
