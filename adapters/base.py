@@ -406,6 +406,8 @@ class Wire(Struct, frozen=True, kw_only=True):
     status: Status | None = None
     agent_name: str | None = None
     withdrawn: bool = False
+    media_urls: Mapping[str, str] = {}
+    """Signed and short-lived, by the name of the stored bytes."""
 
 
 class LiveSession(Struct, frozen=True, kw_only=True):
@@ -451,22 +453,49 @@ class Close(Struct, frozen=True):
 Heard = Keep | Say | Bind | Relay | Close
 
 
+class LiveLimits(Struct, frozen=True, kw_only=True):
+    """What one socket, one leg and one caller may ask of us."""
+
+    hello_ms: int = 5_000
+    """How long a socket may stay unbound."""
+    max_frame_bytes: int = 65_536
+    frames_per_s: float = 1.0
+    frames_burst: int = 5
+    relays_per_s: float = 1 / 3
+    """Of what is not stored (typing)."""
+    sockets_per_leg: int = 5
+    sockets_per_peer: int = 50
+    queue_messages: int = 1_000
+    queue_bytes: int = 1_048_576
+    ping_s: float = 25.0
+    idle_s: float = 75.0
+    """A socket that answers no ping for so long is closed."""
+
+
 class Lives(Protocol):
     """Channels with sockets of their own under `/live/{endpoint_id}`. Frames are UTF-8 text."""
 
-    hello_ms: int
-    """How long a socket may stay unbound."""
-    max_frame_bytes: int
+    limits: LiveLimits
+    subprotocols: tuple[str, ...]
+    """Those of the WebSocket handshake that we speak."""
+
+    def headers(self, raw: RawInbound) -> Mapping[str, str]:
+        """To be on every answer that the gateway gives itself (refusals too), so that a browser may read it."""
+        ...
 
     def hear(self, raw: RawInbound) -> Heard:
-        """One frame; `raw.session` is None until the socket is bound. Never raises."""
+        """One frame; `raw.session` is None until the socket is bound, and `raw.headers` are the handshake's. Never raises."""
+        ...
+
+    def limited(self, raw: RawInbound, retry_after_ms: int) -> bytes | None:
+        """The answer to a frame that came too fast. None: it is dropped in silence."""
         ...
 
     def greet(self, session: LiveSession, now: datetime) -> Sequence[bytes]:
         """What a newly bound socket gets before the replay."""
         ...
 
-    def show(self, wire: Wire) -> bytes | None:
+    def show(self, line: Wire) -> bytes | None:
         """The frame of a stored envelope. None: nothing to see (its seq still counts)."""
         ...
 
@@ -478,9 +507,11 @@ class Lives(Protocol):
         """The gateway is about to stop."""
         ...
 
-    def page(self, read: LegRead, wires: Sequence[Wire], more: bool, head: int) -> Reply: ...
+    def page(self, raw: RawInbound, read: LegRead, wires: Sequence[Wire], more: bool, head: int) -> Reply:
+        """The answer to a LegRead."""
+        ...
 
-    def uploaded(self, media: MediaRef | None, error: str | None) -> Reply:
+    def uploaded(self, raw: RawInbound, media: MediaRef | None, error: str | None) -> Reply:
         """Answer to a LegUpload: the stored file, or why not (`too_large`, `type_refused`, `empty`, `ended`)."""
         ...
 

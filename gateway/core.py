@@ -29,5 +29,9 @@ class Core(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     draining: Callable[[], bool]
     """True once a stop was asked for."""
+    migrated: Callable[[], bool]
+    """True once the database has our tables."""
+    disk_full: Callable[[], bool]
+    """True while the disk has too little room for the intake."""
     peer_digest: Callable[[str], str]
     """A caller's network address as a keyed digest."""

@@ -23,6 +23,9 @@ _PREFIX = b'{"v":%d,' % VERSION
 
 
 def encode(envelope: Envelope) -> bytes:
+    """Without `raw`: what the provider sent is kept beside the envelope, byte for byte."""
+    if envelope.raw is not None:
+        envelope = _without_raw(envelope)
     return _PREFIX + _encoder.encode(envelope)[1:]
 
 

@@ -167,8 +167,8 @@ class TemplateParameter(Struct, frozen=True, omit_defaults=True):
     text: str | None = None
     name: str | None = None
     media: MediaRef | None = None
-    value: Raw | None = None
-    """The JSON of the kinds that have a structure of their own (currency, date_time, location, action)."""
+    value: Raw = Raw()
+    """Empty, or the JSON of the kinds that have a structure of their own (currency, date_time, location, action)."""
 
 
 class TemplateComponent(Struct, frozen=True, omit_defaults=True):

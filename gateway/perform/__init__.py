@@ -44,6 +44,8 @@ class PerformSettings(Struct, frozen=True, kw_only=True):
     lease_ms: int = 30_000
     poll_ms: int = 1_000
     ordered_wait_ms: int = 3_000
+    throttle_max_s: float = 900.0
+    """A provider may stop a whole channel for so long and no longer."""
     retry: RetryPolicy = RetryPolicy()
 
 
@@ -89,7 +91,8 @@ class Performer:
 
     async def _finish(self) -> None:
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            done, self._tasks = self._tasks, set()
+            await asyncio.gather(*done)
 
     async def _pause_s(self) -> float:
         if len(self._tasks) >= self._settings.concurrency:
@@ -200,7 +203,7 @@ class Performer:
     async def _refused(self, ready: Ready, error: SendError) -> None:
         held = ready.held
         if isinstance(error, Throttled):
-            until = self._clock.monotonic() + (error.retry_after_s or 1.0)
+            until = self._clock.monotonic() + min(error.retry_after_s or 1.0, self._settings.throttle_max_s)
             recipient = held.leg_id if error.scope == "recipient" else None
             self._limiter.penalize(held.channel_id or ChannelId(""), recipient, until)
         settled = verdict.after_error(held, error, self._capabilities(held.channel_id), self._settings.retry,
@@ -237,7 +240,9 @@ class Performer:
     async def _mark(self, held: Held) -> None:
         """A courtesy: worth one more try, and no worry."""
         command = _decode(held.payload)
-        leg = await self._store.read(lambda tx: get_leg(tx, held.leg_id)) if held.leg_id is not None else None
+        assert held.leg_id is not None
+        leg_id = held.leg_id
+        leg = await self._store.read(lambda tx: get_leg(tx, leg_id))
         settled, outcome = verdict.done(held, self._store.now()), "done"
         if leg is not None and isinstance(command, Mark):
             try:

@@ -87,7 +87,9 @@ class Calls(Struct, frozen=True, kw_only=True):
             raise MediaFailed("the channel gives no media")
         fetcher: Fetches = adapter
         flow = fetcher.fetch(media, CallContext(now=now, account=account))
-        return await self.transport.run(flow, endpoint=mounted.id, credentials=mounted.credentials)
+        return await self.transport.run(
+            flow, endpoint=mounted.id, credentials=mounted.credentials, timeout_ms=self.limit_ms
+        )
 
     async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
         async def push(call: PushCall) -> Reply:

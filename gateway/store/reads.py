@@ -229,4 +229,18 @@ def seen_as(tx: Tx, envelope_id: EnvelopeId) -> list[tuple[int, int, int]]:
 
 def alive(tx: Tx) -> bool:
     """The database answers and has our tables."""
-    return tx.scalar(_ALIVE) == 0
+    return bool(tx.scalar(_ALIVE) == 0)
+
+
+_HIGHEST = Statement(
+    lambda d: sa.select(
+        sa.select(sa.func.max(intake.c.id)).scalar_subquery(),
+        sa.select(sa.func.max(command.c.n)).scalar_subquery(),
+        sa.select(sa.func.max(dead.c.id)).scalar_subquery(),
+    )
+)
+
+
+def highest_number(tx: Tx) -> int:
+    """Of all that were drawn as intake ids are."""
+    return max((number or 0 for number in tx.rows(_HIGHEST)[0]), default=0)

@@ -1,0 +1,195 @@
+"""The HTTP surface: providers' webhooks, probes, metrics; it hangs the other surfaces' routes beside them.
+
+Rule: a 2xx is given after the signature is checked on the raw bytes and one durable transaction holds them.
+Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may give up on a 4xx.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from aiohttp import web
+
+from adapters.base import LegRead, LegUpload, RawInbound, Reply, Unauthentic
+from gateway import api, live, uploads
+from gateway.core import Core
+from gateway.directory import Mounted
+from gateway.store.reads import alive
+from gateway.store.store import StoreUnavailable
+
+CORE: web.AppKey[Core] = web.AppKey("core")
+BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def make_app(core: Core) -> web.Application:
+    app = web.Application(client_max_size=core.config.server.max_body_bytes, handler_args={"access_log": None})
+    app[CORE] = core
+    app.router.add_route("*", "/hooks/{endpoint_id}{tail:(/.*)?}", hook)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    app.router.add_routes(live.routes(core))
+    app.router.add_routes(uploads.routes(core))
+    app.router.add_routes(api.routes(core))
+    return app
+
+
+# --- webhooks -----------------------------------------------------------------------------------------------------
+
+
+async def hook(request: web.Request) -> web.Response:
+    core = request.app[CORE]
+    mounted = core.directory.endpoints.get(request.match_info["endpoint_id"])  # type: ignore[call-overload]  # because a path is text
+    if mounted is None:
+        return problem(404, "unknown_endpoint")
+    refused = _not_now(core)
+    if refused is not None:
+        return refused
+    if request.content_type == "multipart/form-data":
+        return await _upload(core, mounted, request)
+    if request.body_exists and request.content_type not in mounted.adapter.capabilities.content_types:
+        return _counted(core, mounted, "wrong_type", problem(415, "wrong_content_type"))
+    try:
+        async with asyncio.timeout(core.config.server.body_timeout_ms / 1000):
+            body = await request.read()
+    except TimeoutError:
+        return _cut_off(core, mounted, request)
+    except web.HTTPRequestEntityTooLarge:
+        return _counted(core, mounted, "too_large", problem(413, "body_too_large"))
+    return await _inbound(core, mounted, raw_of(core, mounted, request, body))
+
+
+async def _inbound(core: Core, mounted: Mounted, raw: RawInbound) -> web.Response:
+    verdict = _verified(core, mounted, raw)
+    match verdict:
+        case web.Response():
+            return verdict
+        case Reply():
+            return _counted(core, mounted, "handshake", to_response(verdict))
+        case LegRead():
+            return to_response(await live.read_leg(core, mounted, verdict))
+        case LegUpload():
+            return problem(415, "multipart_expected")
+        case None:
+            return await _keep(core, mounted, raw)
+
+
+def _verified(core: Core, mounted: Mounted, raw: RawInbound) -> "Reply | LegRead | LegUpload | web.Response | None":
+    try:
+        return mounted.adapter.verify(raw)
+    except Unauthentic as error:
+        return _counted(core, mounted, "unauthentic", problem(error.status, "unauthentic"))
+    except Exception:  # noqa: BLE001  because whatever a forged request provokes, it does not get in
+        core.metrics.adapter_errors.labels(mounted.id, "verify").inc()
+        return _counted(core, mounted, "unauthentic", problem(401, "unauthentic"))
+
+
+async def _keep(core: Core, mounted: Mounted, raw: RawInbound) -> web.Response:
+    waits = mounted.adapter.capabilities.answers == "processed"
+    try:
+        outcome = await core.receiver.receive(raw, outcome_ms=core.config.server.call_outcome_ms if waits else None)
+    except StoreUnavailable:
+        return _counted(core, mounted, "unavailable", problem(503, "store_unavailable"))
+    return _counted(core, mounted, "kept", to_response(mounted.adapter.respond(raw, outcome)))
+
+
+async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
+    verdict = _verified(core, mounted, raw_of(core, mounted, request, b""))
+    match verdict:
+        case web.Response():
+            return verdict
+        case LegUpload():
+            return to_response(await uploads.take_upload(core, mounted, verdict, request))
+        case Reply() | LegRead() | None:
+            return _counted(core, mounted, "wrong_type", problem(415, "wrong_content_type"))
+
+
+def raw_of(core: Core, mounted: Mounted, request: web.Request, body: bytes) -> RawInbound:
+    return RawInbound(
+        id=core.ids.uuid(),
+        endpoint_id=mounted.id,
+        origin="webhook",
+        received_at=core.clock.now(),
+        method=request.method,
+        path=request.match_info["tail"],
+        query=request.query_string,
+        headers=joined(request.headers.items()),
+        body=body,
+        public_url=core.config.public_url + request.path_qs,
+        peer=core.peer_digest(request.remote or ""),
+    )
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Lower-case names; several of one name are one, as RFC 9110 §5.2 joins them."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
+
+
+def _not_now(core: Core) -> web.Response | None:
+    if core.draining():
+        return problem(503, "draining", {"Retry-After": "5"})
+    if core.disk_full():
+        return problem(503, "disk_full", {"Retry-After": "60"})
+    return None
+
+
+def _cut_off(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
+    """Nobody takes this long to send a webhook; the connection is closed with the answer."""
+    response = _counted(core, mounted, "too_slow", problem(408, "body_too_slow"))
+    response.force_close()
+    return response
+
+
+def _counted(core: Core, mounted: Mounted, verdict: str, response: web.Response) -> web.Response:
+    core.metrics.received.labels(mounted.id, verdict).inc()
+    return response
+
+
+def to_response(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+
+
+def problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """RFC 9457, with the code as its type."""
+    body = msgspec.json.encode({"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status})
+    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
+
+
+# --- probes -------------------------------------------------------------------------------------------------------
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """The process turns; whether it should get traffic is `/readyz`."""
+    return web.json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    core = request.app[CORE]
+    missing = await _missing(core)
+    core.metrics.ready.set(0 if missing else 1)
+    if missing:
+        return problem(503, missing)
+    return web.json_response({"status": "ready"})
+
+
+async def _missing(core: Core) -> str | None:
+    if core.draining():
+        return "draining"
+    if not core.migrated():
+        return "not_migrated"
+    if core.disk_full():
+        return "disk_full"
+    try:
+        async with asyncio.timeout(core.config.server.write_timeout_ms / 1000):
+            return None if await core.store.read(alive) else "store_unavailable"
+    except (TimeoutError, StoreUnavailable):
+        return "store_unavailable"
+
+
+async def metrics(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[CORE].metrics.render(), headers={"Content-Type": METRICS_TYPE})
