@@ -1,0 +1,124 @@
+"""Live channels: their sockets under `/live/{endpoint_id}`, and what is read beside them.
+
+Rule: a refusal that a browser must be able to read is a close code: it can not see the status of a failed handshake.
+Rule: sockets live from the store alone. A restart between any two frames is a reconnect and nothing more.
+"""
+
+from weakref import WeakKeyDictionary
+
+import msgspec
+from aiohttp import web
+
+from adapters.base import Forbidden, LegRead, LegUpload, RawInbound, Reply, Unauthentic
+from gateway.core import Core
+from gateway.directory import Mounted
+from gateway.live.protocol import Live, limits_of, live_adapter
+from gateway.live.reading import read_leg
+from gateway.live.socket import FORBIDDEN, UNAUTHENTICATED, Socket
+from gateway.live.sockets import Sockets
+from gateway.wake import Wake
+from normalizer.ids import EndpointId, LegId
+
+__all__ = ["Sockets", "close_all", "flash", "read_leg", "routes", "serve_socket", "sockets_of"]
+
+CLOSE_WAIT_S = 2.0
+"""How long a peer has for its half of the closing handshake, and for taking what was sent before it."""
+NEVER_WAIT = 2**62
+"""Bytes after which writing would wait for the peer: what waits is bounded by our own setting instead."""
+
+_of_wake: WeakKeyDictionary[Wake, Sockets] = WeakKeyDictionary()
+
+
+def sockets_of(core: Core) -> Sockets:
+    """One for each running gateway."""
+    found = _of_wake.get(core.wake)
+    if found is None:
+        found = _of_wake[core.wake] = Sockets(core)
+    return found
+
+
+def routes(core: Core) -> list[web.RouteDef]:
+    async def live(request: web.Request) -> web.StreamResponse:
+        mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
+        if mounted is None or live_adapter(mounted) is None:
+            return _refused(404, "unknown_endpoint")
+        return await serve_socket(core, mounted, request)
+
+    return [web.get("/live/{endpoint_id}", live, allow_head=False)]
+
+
+async def close_all(core: Core) -> None:
+    """Tells every socket that we stop, and waits until it is gone."""
+    await sockets_of(core).close_all()
+
+
+async def flash(core: Core, leg: LegId, frame: bytes) -> None:
+    """Shows a frame once to whoever looks at the leg now; it has no number and is stored nowhere."""
+    await sockets_of(core).flash(leg, frame)
+
+
+async def serve_socket(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
+    """One socket, from its handshake to its end."""
+    adapter = live_adapter(mounted)
+    assert adapter is not None
+    sockets, limits = sockets_of(core), limits_of(adapter)
+    raw = handshake(core, mounted, request)
+    ws: web.WebSocketResponse[bool] = web.WebSocketResponse(
+        timeout=CLOSE_WAIT_S, autoping=False, compress=False, max_msg_size=adapter.max_frame_bytes + 1,
+        protocols=tuple(adapter.subprotocols), writer_limit=NEVER_WAIT, decode_text=False,
+    )  # fmt: skip
+    if not ws.can_prepare(request):
+        return _refused(426, "websocket_expected", Upgrade="websocket")
+    if core.draining() or sockets.full(limits, raw.peer):
+        return _refused(503, "draining" if core.draining() else "too_many_sockets", **{"Retry-After": "5"})
+    refused = verified(core, mounted, adapter, raw)
+    if isinstance(refused, Reply):
+        return web.Response(status=refused.status, headers=refused.headers, body=refused.body or None)
+    await ws.prepare(request)
+    if refused is not None:
+        core.metrics.live_closed.labels(str(refused)).inc()
+        await ws.close(code=refused, message=b"refused")
+    elif request.transport is not None:
+        await sockets.serve(Socket(sockets, mounted, adapter, limits, ws, request.transport, raw))
+    return ws
+
+
+def handshake(core: Core, mounted: Mounted, request: web.Request) -> RawInbound:
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return RawInbound(
+        id=core.ids.uuid(),
+        endpoint_id=mounted.id,
+        origin="live",
+        received_at=core.clock.now(),
+        method="GET",
+        query=request.query_string,
+        headers=headers,
+        public_url=core.config.public_url + request.path_qs,
+        peer=core.peer_digest(request.remote or ""),
+    )
+
+
+def verified(core: Core, mounted: Mounted, adapter: Live, raw: RawInbound) -> Reply | int | None:
+    """None: it may go on. A number: the close code that it is refused with."""
+    try:
+        verdict = adapter.verify(raw)
+    except Forbidden:
+        return FORBIDDEN
+    except Unauthentic:
+        return UNAUTHENTICATED
+    except Exception:  # noqa: BLE001  because whatever a forged handshake provokes, it does not get in
+        sockets_of(core).broken(mounted, "verify")
+        return UNAUTHENTICATED
+    return verdict if isinstance(verdict, Reply) else _no_socket(verdict)
+
+
+def _no_socket(verdict: LegRead | LegUpload | None) -> int | None:
+    return None if verdict is None else UNAUTHENTICATED
+
+
+def _refused(status: int, code: str, **headers: str) -> web.Response:
+    body = msgspec.json.encode({"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status})
+    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)

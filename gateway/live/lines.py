@@ -1,0 +1,102 @@
+"""What a leg may see, read from the store.
+
+Rule: the store alone is the truth. What a socket shows it has read here, by its number, never taken from a wake-up.
+Rule: a change of something that was shown is a line of its own, with a number of its own. A client counts without
+holes and without repeats, so a line that went out is never sent again; it is read again only by who did not have it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct
+
+from adapters.base import Wire
+from gateway.directory import Directory, from_ms, to_ms
+from gateway.store.reads import Shown, get_leg, wire_after, wire_before
+from gateway.store.threads import LegRow
+from gateway.store.tx import Tx
+from normalizer import codec
+from normalizer.address import Address, match_key
+from normalizer.envelope import Message
+from normalizer.ids import EndpointId, LegId, leg_id
+
+LAST = 2**31 - 1
+"""Above every number of a wire."""
+
+ENDED, VOID = "ended", "void"
+
+
+class Start(Struct, frozen=True):
+    """What a socket or a reader must know of a leg before anything is shown."""
+
+    leg: LegRow | None
+    oldest: int
+    """The lowest number that is still kept; one more than the head when nothing is."""
+
+    @property
+    def head(self) -> int:
+        return self.leg.wire_head if self.leg is not None else 0
+
+
+class Look(Struct, frozen=True):
+    """One page of frames. `more`: there was no room for all."""
+
+    leg: LegRow | None
+    frames: tuple[tuple[int, bytes | None], ...]
+    more: bool
+
+
+def leg_of(directory: Directory, endpoint: EndpointId, address: Address) -> LegId | None:
+    """None: the endpoint does not tell which of its channels sockets belong to."""
+    channel = directory.channel_for(endpoint, None)
+    return None if channel is None else leg_id(channel, match_key(address), None)
+
+
+def start(tx: Tx, leg: LegId) -> Start:
+    row = get_leg(tx, leg)
+    first = wire_after(tx, leg, 0, 1) if row is not None and row.wire_head else []
+    oldest = first[0].row.wire_seq if first else None
+    return Start(row, oldest or (row.wire_head if row is not None else 0) + 1)
+
+
+def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None]) -> Look:
+    """Rendered here, on the database's thread: a replay of many does not keep the loop from the others."""
+    row = get_leg(tx, leg)
+    if row is None or row.wire_head <= after:
+        return Look(row, (), False)
+    found = wires(wire_after(tx, leg, after, most))
+    frames = tuple((wire.seq, show(wire)) for wire in found)
+    return Look(row, frames, len(found) == most)
+
+
+def page_after(tx: Tx, leg: LegId, after: int, most: int) -> tuple[list[Wire], bool]:
+    found = wires(wire_after(tx, leg, after, most + 1))
+    return found[:most], len(found) > most
+
+
+def page_before(tx: Tx, leg: LegId, before: int | None, most: int) -> tuple[list[Wire], bool]:
+    found = wires(wire_before(tx, leg, LAST if before is None else min(before, LAST), most + 1))
+    return found[:most], len(found) > most
+
+
+def wires(shown: list[Shown]) -> list[Wire]:
+    return [_wire(one) for one in shown]
+
+
+def _wire(shown: Shown) -> Wire:
+    envelope, seq = codec.decode(shown.row.content), shown.row.wire_seq
+    assert seq is not None
+    return Wire(
+        seq=seq,
+        envelope=envelope,
+        at=from_ms(shown.row.at),
+        status=shown.status,
+        withdrawn=isinstance(envelope.body, Message) and not envelope.body.parts,
+    )
+
+
+def refusal(leg: LegRow | None, issued_at: datetime, now: datetime) -> str | None:
+    """Why a credential is worth nothing any more: its session has ended (for good), or a newer one took its place."""
+    if leg is None or to_ms(issued_at) >= leg.valid_from:
+        return None
+    return ENDED if leg.valid_from > to_ms(now) else VOID

@@ -1,0 +1,338 @@
+"""One connection of a customer: hears frames in their order, and says what it is told to say.
+
+    new -> bound (its session is known) -> synced (the replay is over) -> closing
+
+Rule: nothing waits for a slow peer. Frames go into the transport's buffer, which is bounded: while the replay lasts
+its reader waits for room; afterwards a socket that has none is closed, and resumes later.
+Rule: frames that are kept are performed one after the other, in their order; what needs no commit passes them.
+Rule: thousands of these are open at once: slots, and no task or timer of its own while nothing happens.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+from msgspec.structs import replace
+
+from adapters.base import Bind, Close, Keep, LiveSession, RawInbound, Relay, Say
+from gateway.directory import Mounted, to_ms
+from gateway.live.lines import ENDED, Look, Start, leg_of, refusal
+from gateway.live.pace import Pace
+from gateway.live.protocol import Limits, Live
+from gateway.store.store import StoreUnavailable
+from normalizer.ids import LegId
+
+if TYPE_CHECKING:
+    from gateway.live.sockets import Sockets
+
+GOING_AWAY = 1001
+UNSUPPORTED = 1003
+INTERNAL = 1011
+TRY_LATER = 1013
+BAD_FRAME = 4400
+UNAUTHENTICATED = 4401
+FORBIDDEN = 4403
+SLOW = 4408
+REPLACED = 4409
+SESSION_ENDED = 4410
+TOO_FAST = 4429
+
+MOST_KEPT = 16
+"""Frames of one socket that may wait for their commits; with more it is not read from."""
+REPLAY_SHARE = 4
+"""A replay waits while more than this part of the buffer is taken."""
+
+
+class Socket:
+    __slots__ = (
+        "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_limits", "_marks", "_messages",
+        "_raw", "_sockets", "_transport", "_typing", "_ws", "adapter", "heard_at", "leaving", "leg", "mounted", "peer",
+        "pinged", "sent", "session", "synced",
+    )  # fmt: skip
+
+    def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live, limits: Limits,
+                 ws: "web.WebSocketResponse[bool]", transport: asyncio.Transport, raw: RawInbound) -> None:  # fmt: skip
+        self._sockets, self.mounted, self.adapter, self._limits = sockets, mounted, adapter, limits
+        self._ws, self._transport = ws, transport
+        self._raw: RawInbound | None = raw
+        self.peer = raw.peer
+        self.heard_at = sockets.clock.monotonic()
+        self.pinged = False
+        self.leg: LegId | None = None
+        self.session: str | None = None
+        self._issued_at: datetime | None = None
+        self.sent = 0
+        """The highest number of the leg's wire that was written."""
+        self.synced = False
+        self.leaving = False
+        self._closer: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._kept: list[RawInbound] = []
+        self._hello: asyncio.TimerHandle | None = None
+        self._messages = self._marks = self._typing = self._frames = 0.0
+
+    @property
+    def closing(self) -> bool:
+        return self._closer is not None or self._ws.closed
+
+    @property
+    def issued_ms(self) -> int:
+        """When the credential was issued that it was bound with."""
+        return to_ms(self._issued_at) if self._issued_at is not None else 0
+
+    @property
+    def most_of_session(self) -> int:
+        """Sockets of one session that may be open at once."""
+        own = self._limits.sockets_per_session
+        return min(own, self._sockets.per_leg) if own is not None else self._sockets.per_leg
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the peer has not taken."""
+        return self._transport.get_write_buffer_size()
+
+    # --- hearing ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until it is closed, by whomever."""
+        loop = asyncio.get_running_loop()
+        self._hello = loop.call_later(self.adapter.hello_ms / 1000, self.end, UNAUTHENTICATED, "no hello")
+        try:
+            while await self._next():
+                pass
+        finally:
+            self._forget_hello()
+            await finished(self._answering)
+            await finished(self._closer)
+
+    async def _next(self) -> bool:
+        message = await self._ws.receive()
+        self.heard_at, self.pinged = self._sockets.clock.monotonic(), False
+        match message.type:
+            case WSMsgType.TEXT:
+                await self._hear(message.data)
+            case WSMsgType.PING:
+                with suppress(ConnectionError):
+                    await self._ws.pong(message.data)
+            case WSMsgType.PONG:
+                pass
+            case WSMsgType.BINARY:
+                self.end(UNSUPPORTED, "text only")
+            case _:
+                return False
+        return True
+
+    async def _hear(self, frame: bytes) -> None:
+        """One frame. What comes after the farewell is not taken: its sender keeps it and repeats it elsewhere."""
+        if self.leaving or self.closing:
+            return
+        now = self._sockets.clock.monotonic()
+        pace = Pace(self._limits.frames_per_s, self._limits.frames_burst)
+        if pace.wait_ms(self._frames, now):
+            self.end(TOO_FAST, "too many frames")
+            return
+        self._frames = pace.taken(self._frames, now)
+        raw = self._inbound(frame)
+        try:
+            heard = self.adapter.hear(raw)
+        except Exception:  # noqa: BLE001  because no frame may end more than its own socket
+            self._sockets.broken(self.mounted, "hear")
+            self.end(INTERNAL, "internal")
+            return
+        match heard:
+            case Keep() if self.session is not None:
+                await self._keep(raw, now)
+            case Say(frame=answer):
+                await self.put(answer)
+            case Bind() if self.leg is None:
+                await self._bind(heard)
+            case Relay() if self.session is not None:
+                self._relay(now)
+            case Close(code=code, reason=reason):
+                self.end(code, reason)
+            case Keep() | Bind() | Relay():
+                self.end(BAD_FRAME, "out of turn")
+
+    def _inbound(self, frame: bytes) -> RawInbound:
+        """A bound socket's frames carry its session and no headers: these said who called, and that is settled."""
+        id, now = self._sockets.ids.uuid(), self._sockets.clock.now()
+        if self._raw is not None:
+            return replace(self._raw, id=id, received_at=now, body=frame)
+        return RawInbound(id=id, endpoint_id=self.mounted.id, origin="live", received_at=now, method="GET",
+                          body=frame, session=self.session, peer=self.peer)  # fmt: skip
+
+    def _relay(self, now: float) -> None:
+        """Nobody watches conversations yet; it is counted, and that is all."""
+        if now < self._typing:
+            self._sockets.count(self.mounted, "limited")
+            return
+        self._typing = now + self._limits.typing_every_s
+        self._sockets.count(self.mounted, "relayed")
+
+    # --- keeping ------------------------------------------------------------------------------------------------------
+
+    async def _keep(self, raw: RawInbound, now: float) -> None:
+        """To whoever performs them in order. Reading goes on meanwhile, up to a limit."""
+        if not await self._in_time(raw, now):
+            self._sockets.count(self.mounted, "limited")
+            return
+        self._kept.append(raw)
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer(), name="live-answer")
+        if len(self._kept) >= MOST_KEPT:
+            await finished(self._answering)
+
+    async def _in_time(self, raw: RawInbound, now: float) -> bool:
+        """Frames that are refused aloud are messages. The others (marks of what was read) are dropped in silence, and
+        may be: the next one says more."""
+        messages = Pace(self._limits.messages_per_s, self._limits.messages_burst)
+        wait_ms = messages.wait_ms(self._messages, now)
+        told = self.adapter.limited(raw, wait_ms)
+        if told is None:
+            marks = Pace(self._limits.messages_per_s * 2, self._limits.messages_burst * 2)
+            if marks.wait_ms(self._marks, now):
+                return False
+            self._marks = marks.taken(self._marks, now)
+            return True
+        if wait_ms:
+            await self.put(told)
+            return False
+        self._messages = messages.taken(self._messages, now)
+        return True
+
+    async def _answer(self) -> None:
+        try:
+            while self._kept:
+                answer = await self._kept_answer(self._kept[0])
+                del self._kept[0]
+                await self.put(answer)
+        finally:
+            self._answering = None
+
+    async def _kept_answer(self, raw: RawInbound) -> bytes:
+        try:
+            return self.adapter.respond(raw, await self._sockets.keep(self.mounted, raw)).body
+        except Exception:  # noqa: BLE001  because no frame may end more than its own socket
+            self._sockets.broken(self.mounted, "respond")
+            self.end(INTERNAL, "internal")
+            return b""
+
+    # --- binding ------------------------------------------------------------------------------------------------------
+
+    async def _bind(self, bind: Bind) -> None:
+        """Subscribed first, then read: what is committed in between rings, and is found by its number."""
+        self._forget_hello()
+        leg = leg_of(self._sockets.directory, self.mounted.id, bind.address)
+        if leg is None:
+            self._sockets.broken(self.mounted, "channels")
+            self.end(INTERNAL, "internal")
+            return
+        self.leg, self._issued_at = leg, bind.issued_at
+        self._sockets.watch(self)
+        try:
+            start = await self._sockets.start(leg)
+        except StoreUnavailable:
+            self.end(TRY_LATER, "try later")
+            return
+        if not self.closing and not self._refused(start):
+            await self._greet(bind, start)
+
+    async def _greet(self, bind: Bind, start: Start) -> None:
+        self._sockets.make_room(self)
+        self.session, self._raw = bind.address.value, None
+        conversation = start.leg.conversation_id if start.leg is not None else None
+        view = LiveSession(address=bind.address, conversation_id=conversation, head=start.head, oldest=start.oldest)
+        for frame in self.adapter.greet(view, self._sockets.clock.now()):
+            await self.put(frame)
+        # Who says that he saw more than there is gets nothing twice, and what will come.
+        self.sent = max(min(bind.resume_from or 0, start.head), start.oldest - 1)
+        self._sockets.mark(self)
+
+    def _refused(self, found: Start | Look) -> bool:
+        assert self._issued_at is not None
+        why = refusal(found.leg, self._issued_at, self._sockets.clock.now())
+        if why is not None:
+            self.end(SESSION_ENDED if why == ENDED else UNAUTHENTICATED, "the session is over")
+        return why is not None
+
+    def _forget_hello(self) -> None:
+        if self._hello is not None:
+            self._hello.cancel()
+            self._hello = None
+
+    # --- showing ------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_room(self) -> bool:
+        """False: a replay is read no further for now. A live socket has to keep up."""
+        return self.synced or self.buffered <= self._sockets.buffer_bytes // REPLAY_SHARE
+
+    async def take(self, look: Look) -> None:
+        """What was found beyond `sent`."""
+        if self.closing or self._refused(look):
+            return
+        for seq, frame in look.frames:
+            if not self.has_room:
+                self._sockets.mark_later(self)
+                return
+            if frame is not None and not await self.put(frame):
+                return
+            self.sent = seq
+        if look.more:
+            self._sockets.mark(self)
+        elif not self.synced:
+            self.synced = True
+            await self.put(self.adapter.synced(self.sent))
+
+    async def put(self, frame: bytes) -> bool:
+        """Written, without waiting for the peer. False: it is closed, perhaps because there was no room."""
+        if self.closing:
+            return False
+        if not frame:
+            return True
+        buffered = self.buffered
+        if buffered and buffered + len(frame) > self._sockets.buffer_bytes:
+            self.end(SLOW, "too slow")
+            return False
+        try:
+            await self._ws.send_frame(frame, WSMsgType.TEXT)
+        except ConnectionError:
+            return False
+        return True
+
+    # --- liveness and the end -----------------------------------------------------------------------------------------
+
+    async def ping(self) -> None:
+        self.pinged = True
+        if not self.closing:
+            with suppress(ConnectionError):
+                await self._ws.ping()
+
+    async def leave(self, reconnect_after_ms: int) -> None:
+        """We stop: what was kept is answered, then farewell."""
+        self.leaving = True
+        await finished(self._answering)
+        if self.session is not None:
+            await self.put(self.adapter.farewell(reconnect_after_ms))
+        self.end(GOING_AWAY, "going away")
+
+    def end(self, code: int, reason: str) -> None:
+        """Closed with this code, as soon as its peer takes it."""
+        if not self.closing:
+            self._sockets.ended(self, code)
+            self._closer = asyncio.create_task(self._close(code, reason), name="live-close")
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            await self._ws.close(code=code, message=reason.encode(), drain=False)
+        finally:
+            if self.buffered or not self._transport.is_closing():
+                self._transport.abort()
+
+
+async def finished(task: "asyncio.Task[None] | None") -> None:
+    """Waits for it, and does not end it when nobody waits any more."""
+    if task is not None:
+        await asyncio.wait([task])
