@@ -1,0 +1,114 @@
+"""What an operation is, and what its handler gets and gives."""
+
+import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+from gateway.api.problems import Problem
+from gateway.api.shapes import ChannelHealth
+from gateway.core import Core
+from gateway.security import Scope, TokenRecord
+from normalizer.ids import ChannelId
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    key_cache_ms: Annotated[int, Meta(ge=0, description="A revoked API key is refused after it at the latest.")] = 3_000
+    key_cache_size: Annotated[int, Meta(ge=1, description="API keys that are remembered that long.")] = 1_000
+    health_cache_ms: Annotated[int, Meta(ge=0, description="A channel's provider is not asked more often.")] = 5_000
+    probe_timeout_ms: Annotated[int, Meta(ge=1, description="Time limit of asking it.")] = 5_000
+    failures_window_ms: Annotated[int, Meta(ge=1, description="How far back a channel's failures are looked for.")] = (
+        3_600_000
+    )
+    failures_shown: Annotated[int, Meta(ge=1, description="How many of them are shown.")] = 10
+
+
+class Remembered(Struct, frozen=True):
+    """A channel's health and when (monotonic seconds) it was asked for."""
+
+    at: float
+    health: ChannelHealth
+
+
+class Api:
+    """What requests share: the house, the limits, and what is remembered for some seconds."""
+
+    def __init__(self, core: Core, settings: ApiSettings) -> None:
+        self.core, self.settings = core, settings
+        self.health: dict[ChannelId, Remembered] = {}
+        self.probing: dict[ChannelId, asyncio.Lock] = {}
+
+
+class Asked(Struct, Generic[Q, B], frozen=True, kw_only=True):
+    """A request that was let in, read and checked."""
+
+    path: Mapping[str, str]
+    query: Q
+    body: B
+    token: TokenRecord
+    key: str | None
+    """The caller's Idempotency-Key."""
+
+
+class Answer(Struct, frozen=True):
+    body: Struct
+    status: int = 200
+
+
+Handler = Callable[[Api, Asked[Any, Any]], Awaitable[Answer]]
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One line of the table that routes and the OpenAPI document are made of."""
+
+    method: Literal["GET", "POST", "PUT"]
+    path: str
+    id: str
+    summary: str
+    scope: Scope
+    handler: Handler
+    answers: Mapping[int, type[Struct]]
+    errors: tuple[str, ...] = ()
+    """Beyond those that any operation may answer."""
+    query: type[Struct] | None = None
+    body: type[Struct] | None = None
+    key: Literal["required", "optional"] | None = None
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+# --- cursors ------------------------------------------------------------------------------------------------------
+
+
+def to_cursor(*parts: object) -> str:
+    """Opaque to callers: what it holds may change."""
+    return urlsafe_b64encode("\n".join(map(str, parts)).encode()).decode("ascii").rstrip("=")
+
+
+def from_cursor(cursor: str, count: int) -> list[str]:
+    """The parts of a cursor of ours. Raises Problem."""
+    try:
+        parts = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\n")
+    except ValueError:
+        parts = []
+    if len(parts) != count:
+        raise bad_cursor()
+    return parts
+
+
+def number_of(part: str) -> int:
+    """A number out of a cursor. Raises Problem."""
+    if not (part.isascii() and part.isdecimal() and int(part) < 2**63):
+        raise bad_cursor()
+    return int(part)
+
+
+def bad_cursor() -> Problem:
+    return Problem("bad_request", "a cursor is the `next` of the page before", path="cursor")
