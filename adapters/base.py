@@ -227,7 +227,7 @@ class HttpCall(Struct, frozen=True, kw_only=True):
     timeout_ms: int | None = None
     """None: the transport's setting."""
     foreign: bool = False
-    """True: the URL came from a customer or a payload. It is checked against private networks and pinned to its address."""
+    """True: the URL came from a customer or a payload: checked against private networks, pinned to its address."""
     to_media: bool = False
     """True: the answer's body goes to the media store; the Reply then has an empty body and the header `x-stored`."""
     max_bytes: int | None = None
@@ -343,11 +343,11 @@ class Adapter(Protocol):
         ...
 
     def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
-        """The answer once `raw` is safe. `outcome` is None unless `capabilities.answers` is `processed` and it came in time."""
+        """The answer once `raw` is safe. `outcome`: only where `answers` is `processed`, and in time."""
         ...
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
-        """The same raw gives equal envelopes, ids included, every time. Raises Malformed; what it does not know it keeps."""
+        """The same raw gives equal envelopes, ids included. Raises Malformed; what it does not know it keeps."""
         ...
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
@@ -389,7 +389,7 @@ class LegRead(Struct, frozen=True, kw_only=True):
 
 
 class LegUpload(Struct, frozen=True, kw_only=True):
-    """A multipart POST of one file for the leg; the gateway streams it to the media store, then asks `Lives.uploaded`."""
+    """A multipart POST of one file for the leg: streamed to the media store, then answered by `Lives.uploaded`."""
 
     address: Address
     issued_at: Instant
@@ -454,28 +454,28 @@ Heard = Keep | Say | Bind | Relay | Close
 
 
 class LiveLimits(Struct, frozen=True, kw_only=True):
-    """What one socket, one leg and one caller may ask of us."""
+    """How often the clients of one channel may speak, and how many sockets they may have."""
 
-    hello_ms: int = 5_000
-    """How long a socket may stay unbound."""
-    max_frame_bytes: int = 65_536
-    frames_per_s: float = 1.0
-    frames_burst: int = 5
-    relays_per_s: float = 1 / 3
-    """Of what is not stored (typing)."""
-    sockets_per_leg: int = 5
-    sockets_per_peer: int = 50
-    queue_messages: int = 1_000
-    queue_bytes: int = 1_048_576
-    ping_s: float = 25.0
-    idle_s: float = 75.0
-    """A socket that answers no ping for so long is closed."""
+    messages_per_s: float = 1.0
+    """Sustained; what comes faster is answered with `limited` and dropped."""
+    messages_burst: int = 5
+    typing_every_s: float = 3.0
+    """What comes faster is dropped."""
+    frames_per_s: float = 20.0
+    """Of any kind, sustained; beyond it the socket is closed."""
+    frames_burst: int = 200
+    sockets_per_session: int | None = None
+    sockets_per_peer: int | None = None
+    """Of one network address; one more is asked to try later."""
 
 
 class Lives(Protocol):
     """Channels with sockets of their own under `/live/{endpoint_id}`. Frames are UTF-8 text."""
 
     limits: LiveLimits
+    hello_ms: int
+    """How long a socket may stay unbound."""
+    max_frame_bytes: int
     subprotocols: tuple[str, ...]
     """Those of the WebSocket handshake that we speak."""
 
@@ -484,7 +484,7 @@ class Lives(Protocol):
         ...
 
     def hear(self, raw: RawInbound) -> Heard:
-        """One frame; `raw.session` is None until the socket is bound, and `raw.headers` are the handshake's. Never raises."""
+        """One frame; `raw.session` is None until the socket is bound; `raw.headers`: the handshake's. Never raises."""
         ...
 
     def limited(self, raw: RawInbound, retry_after_ms: int) -> bytes | None:
@@ -512,7 +512,7 @@ class Lives(Protocol):
         ...
 
     def uploaded(self, raw: RawInbound, media: MediaRef | None, error: str | None) -> Reply:
-        """Answer to a LegUpload: the stored file, or why not (`too_large`, `type_refused`, `empty`, `ended`)."""
+        """The stored file, or why there is none: `too_large`, `type_refused`, `empty`, `ended`."""
         ...
 
 
@@ -549,12 +549,15 @@ class EndpointConfig(Protocol):
         ...
 
 
+ConfigClass = type[Any]
+"""An EndpointConfig."""
+
+
 class Registration(Struct, frozen=True, kw_only=True):
     """One line of REGISTRY."""
 
     type: str
-    config: type[Any]
-    """An EndpointConfig."""
+    config: ConfigClass
     build: Callable[[EndpointId, Any], Adapter]
 
 

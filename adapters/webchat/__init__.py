@@ -18,6 +18,7 @@ from adapters.base import (
     Keep,
     LegRead,
     LegUpload,
+    LiveLimits,
     LiveSession,
     Outcome,
     RawInbound,
@@ -69,6 +70,13 @@ class Webchat:
         self.widget = config.widget(endpoint_id)
         self.hello_ms = config.hello_ms
         self.max_frame_bytes = config.frame_max_bytes
+        self.limits = LiveLimits(
+            messages_per_s=config.messages_per_s,
+            messages_burst=config.messages_burst,
+            typing_every_s=config.typing_every_s,
+            sockets_per_session=config.sockets_per_session,
+            sockets_per_peer=config.sockets_per_peer,
+        )
         self._tokens = Tokens(config, endpoint_id)
 
     # --- calls ----------------------------------------------------------------------------------------------------
@@ -258,7 +266,7 @@ class Webchat:
         return (wire.encode(ready),)
 
     def show(self, line: Wire) -> bytes | None:
-        return wire.encode(show.frame(line, {}))
+        return wire.encode(show.frame(line, line.media_urls))
 
     def synced(self, head: int) -> bytes:
         return wire.encode(wire.Synced(head))
@@ -270,7 +278,7 @@ class Webchat:
 
     def page(self, raw: RawInbound, read: LegRead, wires: Sequence[Wire], more: bool, head: int) -> Reply:
         lines = sorted(wires, key=lambda line: line.seq, reverse=read.after is None)
-        frames = [show.frame(line, {}) for line in lines]
+        frames = [show.frame(line, line.media_urls) for line in lines]
         if read.after is None:
             body = {"messages": frames, "has_more": more, "seq": head}
             return routes.answered(raw, self.config, 200, body)

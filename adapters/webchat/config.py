@@ -78,12 +78,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     sockets_per_peer: Annotated[Count, Meta(description="Sockets of one network address that may be open at once.")] = (
         20
     )
-    queue_max_messages: Annotated[Count, Meta(description="Frames that may wait for one slow socket.")] = 1_000
-    queue_max_bytes: Annotated[Count, Meta(description="Bytes that may wait for one slow socket.")] = 1_048_576
-    ping_every_s: Annotated[Positive, Meta(description="Pings on sockets; below the 60 s of common proxies.")] = 25.0
-    idle_s: Annotated[Positive, Meta(description="A socket that was silent this long, pongs included, is closed.")] = (
-        75.0
-    )
     long_poll_max_s: Annotated[int, Meta(ge=0, description="Upper bound of `wait` in GET /events.")] = 25
 
     def widget(self, endpoint_id: EndpointId) -> str:
@@ -120,8 +114,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
             yield "colour: #rrggbb"
         if refused := sorted(NEVER.intersection(self.file_types)):
             yield f"file_types: {', '.join(refused)} can run scripts in a browser"
-        if self.idle_s <= self.ping_every_s:
-            yield "idle_s: must be longer than ping_every_s"
 
 
 def is_origin(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.base import Capabilities, CredentialsRefused, SendError, Throttled
+from adapters.base import Capabilities, CredentialsRefused, SendError, Throttled, Unavailable
 from gateway.clock import Clock, Ids
 from gateway.directory import Directory
 from gateway.perform import verdict
@@ -60,8 +60,19 @@ class Performed(Struct, frozen=True):
 class Performer:
     """`report` hears of every command's outcome; `owner` names this process in leases."""
 
-    def __init__(self, store: Store, calls: Calls, asker: Asker | None, limiter: RateLimiter, clock: Clock, ids: Ids,
-                 wake: Wake, settings: PerformSettings, owner: str, report: Callable[[Performed], None]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        store: Store,
+        calls: Calls,
+        asker: Asker | None,
+        limiter: RateLimiter,
+        clock: Clock,
+        ids: Ids,
+        wake: Wake,
+        settings: PerformSettings,
+        owner: str,
+        report: Callable[[Performed], None],
+    ) -> None:
         self._store, self._calls, self._asker, self._limiter = store, calls, asker, limiter
         self._clock, self._ids, self._wake, self._settings = clock, ids, wake, settings
         self._owner, self._report = owner, report
@@ -130,21 +141,38 @@ class Performer:
             await self._notify(notices)
         for one in held:
             if one.kind in ("ask_ai", "fetch_media", "mark"):
-                self._spawn(one)
+                self._task(one, self._work(one))
 
-    def _spawn(self, held: Held) -> None:
+    def _work(self, held: Held) -> Coroutine[Any, Any, None]:
         match held.kind:
             case "ask_ai":
-                self._task(self._ask(held))
+                return self._ask(held)
             case "fetch_media":
-                self._task(self._fetch(held))
+                return self._fetch(held)
             case _:
-                self._task(self._mark(held))
+                return self._mark(held)
 
-    def _task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _task(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(held, work))
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._wake.outbox.ring())
+
+    async def _guarded(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
+        """A defect (an adapter's, an engine's) costs this command alone: repeated by its own count, then failed."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  because one command must not stop the room
+            settled = self._defect(held, type(error).__name__)
+            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+            self._report(Performed(held, "defect"))
+
+    def _defect(self, held: Held, name: str) -> Settled:
+        now = self._store.now()
+        if held.kind == "send":
+            return verdict.in_doubt(held, self._capabilities(held.channel_id), now, name)
+        tried = held._replace(attempts=held.attempts + 1)
+        policy, jitter = self._settings.retry, self._ids.fraction()
+        return verdict.after_error(tried, Unavailable(name), NO_CHANNEL, policy, now, jitter)
 
     # --- sends --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +191,7 @@ class Performer:
             if held.n not in begun:
                 self._report(Performed(held, "superseded"))
         for one in ready:
-            self._task(self._send(one))
+            self._task(one.held, self._send(one))
 
     def _doubted(self, held: Held) -> Settled:
         now = self._store.now()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import Clock
-from gateway.engines.base import Answer, Engine, EngineError, EngineUnavailable, Turn, Utterance, collect
+from gateway.engines.base import Answer, Engine, EngineError, EngineUnavailable, Turn, Utterance, cite, collect
 from gateway.store.outbox import Held
 from gateway.store.reads import transcript_rows
 from gateway.store.store import Store
@@ -95,7 +95,7 @@ class Asker:
             conversation_id=held.conversation_id,
             epoch=held.fence or 0,
             up_to=command.up_to,
-            text=answer.text,
+            text=_with_sources(answer),
             confidence=answer.confidence,
             sources=tuple(map(str, answer.sources)),
         )
@@ -103,3 +103,8 @@ class Asker:
     def _gave_up(self, held: Held, command: AskAi, reason: str) -> AiGaveUp:
         return AiGaveUp(command_id=held.id, conversation_id=held.conversation_id, epoch=held.fence or 0,
                         up_to=command.up_to, reason=reason, engine_down=self.breaker.open)  # fmt: skip
+
+
+def _with_sources(answer: Answer) -> str:
+    """An answer says where it stands written."""
+    return "\n\n".join(filter(None, (answer.text.strip(), cite(answer.sources))))

@@ -14,7 +14,7 @@ from router.events import Fact
 
 
 def write_sent(tx: Tx, ready: Ready, settled: Settled, external_ids: Iterable[ExternalId]) -> None:
-    """The provider's ids belong to the message whoever holds the command by now; early receipts find it through them."""
+    """The ids belong to the message whoever holds the command by now; early receipts find it through them."""
     channel, envelope = ready.held.channel_id, ready.held.envelope_id
     assert channel is not None
     assert envelope is not None

@@ -1,4 +1,4 @@
-"""ROOM 2: claims intake rows, reads them, and settles them: envelopes, contacts, conversations, commands, in one commit.
+"""ROOM 2: claims intake rows, reads them, and settles them: envelopes, contacts, conversations, commands in one commit.
 
 Rule: commits follow arrival. An item that fails is repeated by itself and then dead with its reason; its lane goes on.
 Rule: trouble of the database is nobody's failure: the batch is kept and tried again.
@@ -35,8 +35,16 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
 class Processor:
     """`report` hears of every committed batch; `owner` names this process in leases."""
 
-    def __init__(self, store: Store, preparer: Preparer, rules: Rules, wake: Wake, settings: ProcessSettings, owner: str,
-                 report: Callable[[Done], None]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        store: Store,
+        preparer: Preparer,
+        rules: Rules,
+        wake: Wake,
+        settings: ProcessSettings,
+        owner: str,
+        report: Callable[[Done], None],
+    ) -> None:
         self._store, self._preparer, self._rules, self._wake = store, preparer, rules, wake
         self._settings, self._owner, self._report = settings, owner, report
         self._stopping = False

@@ -99,8 +99,10 @@ class Ledger:
         leg = self.leg_id(envelope, key)
         if leg not in self.legs:
             assert envelope.channel_id is not None
-            self.legs[leg] = LegRow(leg, envelope.channel_id, key, conversation, str(claim.address), envelope.native_thread,
-                                    None, 0, None, 0, 0)  # fmt: skip
+            channel, address = envelope.channel_id, str(claim.address)
+            self.legs[leg] = LegRow(
+                leg, channel, key, conversation, address, envelope.native_thread, None, 0, None, 0, 0
+            )
         return leg
 
     def inbound(self, envelope: Envelope, leg: LegId) -> None:
@@ -113,7 +115,7 @@ class Ledger:
         latest = until if row.window_until is None else max(until or 0, row.window_until)
         self.legs[leg] = row._replace(window_until=latest, last_inbound=envelope.external_id)
 
-    def _live(self, channel: ChannelId | None) -> bool:
+    def is_live(self, channel: ChannelId | None) -> bool:
         found = self._directory.of(channel) if channel is not None else None
         return found is not None and found[0].adapter.capabilities.live
 
@@ -128,7 +130,7 @@ class Ledger:
     def place(self, item: Item, envelope: Envelope, conversation: ConversationId, leg: LegId) -> Placed:
         """A place in the conversation, and on the wire of a live leg."""
         seq = self._next_seq(conversation)
-        wire = self._next_wire(leg) if self._live(envelope.channel_id) else None
+        wire = self._next_wire(leg) if self.is_live(envelope.channel_id) else None
         self._add(item.id, item, envelope, item.content, conversation, seq, leg, wire)
         return Placed(item.id, seq=seq, wire_seq=wire, at=from_ms(self._now), conversation_id=conversation)
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.base import Outcome, Placed
-from gateway.directory import Directory, from_ms
+from gateway.directory import Directory, from_ms, to_ms
 from gateway.process.identify import Identified
 from gateway.process.ledger import Ledger
 from gateway.process.prepare import Item
@@ -157,6 +157,10 @@ class Settlement:
             self._fact(item)
 
     def _envelope(self, item: Item, envelope: Envelope) -> None:
+        if self._ended(item, envelope):
+            self._errors[item.row.id] = "ended"
+            self._keep(item, envelope, None)
+            return
         match envelope.body:
             case Receipt() | Reaction() | Edit() | Revoke():
                 self._side.apply(item, envelope, self._contact_conversation(item))
@@ -167,6 +171,7 @@ class Settlement:
             case SessionEnded():
                 leg = self._ledger.open_leg(item, envelope, self._conversation_of(item))
                 self._ledger.legs[leg] = self._ledger.legs[leg]._replace(valid_from=NEVER)
+                self._ledger.touched.add(leg)
                 self._keep(item, envelope, leg)
             case Typing():
                 return
@@ -192,10 +197,21 @@ class Settlement:
         else:
             self._ledger.ask(conversation_id, leg, envelope, fetches(envelope))
 
+    def _ended(self, item: Item, envelope: Envelope) -> bool:
+        """Its owner has closed the leg; what still comes over it comes from somebody else, or too late."""
+        leg = self._ledger.legs.get(self._ledger.leg_id(envelope, item.claims[0][0])) if item.claims else None
+        return leg is not None and leg.valid_from == NEVER
+
     def _change(self, item: Item, envelope: Envelope) -> None:
+        """A session that proved who it is gets new credentials; those from before the proof are void."""
         refused = self._who.refused.get(id(item))
         if refused is not None:
             self._errors[item.row.id] = refused
+        elif self._ledger.is_live(envelope.channel_id):
+            leg = self._ledger.open_leg(item, envelope, self._conversation_of(item))
+            since = to_ms(envelope.received_at or envelope.occurred_at)
+            self._ledger.legs[leg] = self._ledger.legs[leg]._replace(valid_from=since)
+            self._ledger.touched.add(leg)
         self._keep(item, envelope, None)
 
     def _keep(self, item: Item, envelope: Envelope, leg: LegId | None) -> None:

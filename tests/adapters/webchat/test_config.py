@@ -31,7 +31,6 @@ def test_a_complete_one_has_no_problems() -> None:
         ({"colour": "red"}, "colour:"),
         ({"file_types": ("image/svg+xml",)}, "file_types:"),
         ({"file_types": ("text/html",)}, "file_types:"),
-        ({"idle_s": 25.0}, "idle_s:"),
     ],
 )
 def test_each_mistake_is_named(changes: dict[str, Any], word: str) -> None:
