@@ -248,7 +248,7 @@ def _parameter(parameter: TemplateParameter) -> Content:
             check(attachment)
             shown[kind] = attachment
         case "currency" | "date_time" | "location" | "action":
-            shown[kind] = parameter.value if parameter.value is not None else Raw(b"{}")
+            shown[kind] = Raw(bytes(parameter.value) or b"{}")
     return shown
 
 

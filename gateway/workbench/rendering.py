@@ -125,15 +125,15 @@ class _Bench:
     def _envelope(self, given: dict[str, Any], number: int, now: datetime) -> Envelope:
         """A partial one is filled up; one that `parse` printed goes back to where it came from."""
         fields = {key: value for key, value in given.items() if key not in ("raw", "to")}
-        defaults: dict[str, Any] = {"id": f"line-{number}", "endpoint_id": self._type, "author": "system"}
-        defaults |= {"channel_type": self._type, "occurred_at": now.isoformat()}
+        defaults: dict[str, Any] = {"v": codec.VERSION, "id": f"line-{number}", "endpoint_id": self._type}
+        defaults |= {"channel_type": self._type, "author": "system", "occurred_at": now.isoformat()}
         fields = {**defaults, **fields, "direction": "out"}
         if isinstance(fields.get("body"), dict):
             fields["body"] = {"kind": "message", **fields["body"]}
         if "to" in given:
             fields["party"] = {"claims": [{"address": _address_fields(given["to"]), "evidence": 2}]}
         try:
-            return codec.decode(json.dumps(codec.clean(fields)).encode())
+            return codec.decode(json.dumps(codec.clean(fields), separators=(",", ":")).encode())
         except (ValueError, RecursionError) as error:
             raise BadLine(f"envelope: {words(error)}") from None
 

@@ -5,6 +5,7 @@ Give a `Subject` (the adapter, and how its provider signs), tables of `InboundCa
 
     check_inbound       the envelopes are those; the same ids come out a second time and after a redelivery; each keeps
                         a slice of what came; no secret is in them
+    check_round_trip    what the simulator tells is what the adapter reads
     check_refused       junk never verifies, and the refusal says no secret
     check_outbound      the calls are those; no reply is left over; no secret is in a call or an error
     check_failures      429, 5xx, 4xx, silence and nonsense land in the right class
@@ -20,6 +21,7 @@ from tests.kit.contract import (
     check_inbound,
     check_outbound,
     check_refused,
+    check_round_trip,
     check_survives,
     shown,
 )
@@ -35,6 +37,7 @@ __all__ = [
     "check_inbound",
     "check_outbound",
     "check_refused",
+    "check_round_trip",
     "check_survives",
     "drive",
     "drive_steps",

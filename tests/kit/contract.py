@@ -17,12 +17,13 @@ from adapters.base import (
     PushCall,
     RawInbound,
     Reply,
+    Request,
     SendContext,
     SendError,
     Unauthentic,
 )
 from normalizer import codec
-from normalizer.envelope import Envelope
+from normalizer.envelope import Body, Envelope
 from tests.kit.cases import Answer, InboundCase, OutboundCase, Subject
 from tests.kit.flow import drive_steps
 
@@ -78,6 +79,17 @@ def _check_envelope(subject: Subject, raw: RawInbound, envelope: Envelope) -> No
     assert_no_secret(subject, data)
     if envelope.raw is not None:
         json.loads(bytes(envelope.raw), parse_int=str)  # JSON, or this raises
+
+
+def check_round_trip(subject: Subject, request: Request, want: Sequence[Body]) -> list[Envelope]:
+    """What the simulator told is what the adapter reads: the bodies of the request's envelopes."""
+    raw = subject.raw(request.body, headers=request.headers)
+    assert subject.adapter.verify(raw) is None, "the simulator's signature does not fit"
+    envelopes = list(subject.adapter.parse(raw))
+    assert [envelope.body for envelope in envelopes] == list(want)
+    for envelope in envelopes:
+        _check_envelope(subject, raw, envelope)
+    return envelopes
 
 
 def check_refused(subject: Subject, raw: RawInbound) -> None:

@@ -1,12 +1,12 @@
 """Runs a flow with answers that are at hand: no network, no mock, no event loop."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from adapters.base import Adapter, Call, Flow, PushCall, Reply, SendContext, SendError, Sent
+from adapters.base import Adapter, Call, Flow, HttpCall, PushCall, Reply, SendContext, SendError
 from normalizer.envelope import Envelope
 from tests.kit.cases import Answer
 
@@ -28,56 +28,69 @@ class OutOfAnswers(AssertionError):
     """A call for which the case has no answer."""
 
 
-def drive(flow: Flow[T], answers: Sequence[Answer]) -> Driven[T]:
+Answers = Sequence[Answer] | Callable[[HttpCall], Answer]
+"""Replies in their order, or somebody who answers (a simulator)."""
+
+
+def drive(flow: Flow[T], answers: Answers) -> Driven[T]:
     driven: Driven[T] = Driven()
-    left = iter(answers)
+    asked = _Asked(answers)
     try:
-        driven.value = _run(flow, left, driven.calls)
+        driven.value = _run(flow, asked, driven.calls)
     except SendError as error:
         driven.error = error
-    finally:
-        flow.close()
-    driven.unused = len(list(left))
+    driven.unused = asked.unused()
     return driven
 
 
-def drive_steps(adapter: Adapter, message: Envelope, ctx: SendContext, answers: Sequence[Answer]) -> Driven[list[str]]:
+def drive_steps(adapter: Adapter, message: Envelope, ctx: SendContext, answers: Answers) -> Driven[list[str]]:
     """All steps of a message, one after the other, as the room would do them."""
-    driven: Driven[list[str]] = Driven(value=[])
-    assert driven.value is not None
-    left = iter(answers)
+    ids: list[str] = []
+    driven: Driven[list[str]] = Driven(value=ids)
+    asked = _Asked(answers)
     try:
         for step in range(ctx.step, ctx.step + STEPS_MAX):
             flow = adapter.send(message, msgspec.structs.replace(ctx, step=step))
-            sent: Sent = _run(flow, left, driven.calls)
-            driven.value.extend(sent.external_ids)
+            sent = _run(flow, asked, driven.calls)
+            ids.extend(sent.external_ids)
             if not sent.more:
                 break
         else:
             raise AssertionError(f"more than {STEPS_MAX} steps")
     except SendError as error:
         driven.error = error
-    driven.unused = len(list(left))
+    driven.unused = asked.unused()
     return driven
 
 
-def _run(flow: Flow[T], answers: Iterator[Answer], calls: list[Call]) -> T:
+class _Asked:
+    """Who answers the calls."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._used = 0
+
+    def answer(self, call: HttpCall) -> Answer:
+        if not isinstance(self._answers, Sequence):
+            return self._answers(call)
+        if self._used == len(self._answers):
+            raise OutOfAnswers(f"no answer for {call.method} {call.url}")
+        self._used += 1
+        return self._answers[self._used - 1]
+
+    def unused(self) -> int:
+        return len(self._answers) - self._used if isinstance(self._answers, Sequence) else 0
+
+
+def _run(flow: Flow[T], asked: _Asked, calls: list[Call]) -> T:
     try:
         call = next(flow)
         while True:
             calls.append(call)
-            call = _answered(flow, call, answers)
+            answer = Reply() if isinstance(call, PushCall) else asked.answer(call)
+            call = flow.send(answer) if isinstance(answer, Reply) else flow.throw(answer)
     except StopIteration as done:
         value: T = done.value
         return value
     finally:
         flow.close()
-
-
-def _answered(flow: Flow[Any], call: Call, answers: Iterator[Answer]) -> Call:
-    if isinstance(call, PushCall):
-        return flow.send(Reply())
-    answer = next(answers, None)
-    if answer is None:
-        raise OutOfAnswers(f"no answer for {call.method} {call.url}")
-    return flow.send(answer) if isinstance(answer, Reply) else flow.throw(answer)

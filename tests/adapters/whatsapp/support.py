@@ -152,6 +152,7 @@ def _outbound(case: Mapping[str, Any]) -> OutboundCase:
 
 def message(body: Mapping[str, Any], **more: Any) -> Envelope:
     fields = {
+        "v": codec.VERSION,
         "id": "env_out",
         "direction": "out",
         "channel_type": "whatsapp",
@@ -160,7 +161,7 @@ def message(body: Mapping[str, Any], **more: Any) -> Envelope:
         "occurred_at": NOW.isoformat(),
         "body": body,
     }
-    return codec.decode(json.dumps({**fields, **more}).encode())
+    return codec.decode(json.dumps({**fields, **more}, separators=(",", ":")).encode())
 
 
 def ctx(to: str = "whatsapp:16505551234", *, last_inbound: str | None = None, **facts: Any) -> SendContext:
