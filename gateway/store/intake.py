@@ -69,11 +69,11 @@ _TOUCH = Statement(
 
 _BUSY = Statement(
     lambda d: sa.select(intake.c.lane).distinct().where(
-        intake.c.leased_until > b("now"), intake.c.leased_until > sa.literal_column("0"), intake.c.owner != b("owner")
+        intake.c.leased_until > b("now"), intake.c.leased_until > sa.literal_column("0")
     ),
-    "now", "owner",
+    "now",
 )  # fmt: skip
-"""Lanes that another node is working on."""
+"""Lanes with work under way, here or elsewhere: what comes after it in the lane waits for it."""
 
 _CLAIM = Statement(
     lambda d: sa.update(intake)
@@ -142,10 +142,13 @@ class LostClaim(Exception):
 
 
 def claim(tx: Tx, owner: str, *, upto: int, lease_ms: int, most: int) -> list[Claimed]:
-    """The next rows that are due (`id <= upto`), in their order, from lanes that nobody else holds."""
-    tx.run(_TOUCH, ("intake",))
+    """The next rows that are due (`id <= upto`), in their order, from lanes of which nobody holds a row, we included:
+    what a transaction of ours dropped comes again when its lease is over, and nothing of its lane before it.
+    """
+    if not tx.is_alone:
+        tx.run(_TOUCH, ("intake",))
     now = tx.now()
-    busy = [row[0] for row in tx.rows(_BUSY, (now, owner))]
+    busy = [row[0] for row in tx.rows(_BUSY, (now,))]
     rows = tx.rows(_CLAIM, (owner, now + lease_ms, upto, now, tx.many(busy), most))
     return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
 

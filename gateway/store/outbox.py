@@ -224,7 +224,8 @@ def add(tx: Tx, rows: list[NewCommand]) -> None:
 
 def claim(tx: Tx, owner: str, kinds: Iterable[str], *, lease_ms: int, most: int) -> list[Held]:
     """What is due, oldest first; of each leg at most its oldest send."""
-    tx.run(_TOUCH)
+    if not tx.is_alone:
+        tx.run(_TOUCH)
     now = tx.now()
     rows = tx.rows(_CLAIM, (owner, now + lease_ms, now, tx.many(kinds), most))
     return sorted((Held(*row) for row in rows), key=lambda held: held.n)

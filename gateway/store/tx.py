@@ -17,6 +17,11 @@ class Tx:
         self._connection, self._database = connection, database
         self.now = now
 
+    @property
+    def is_alone(self) -> bool:
+        """While it writes nobody else does: SQLite has one place to write."""
+        return self._database.name == "sqlite"
+
     def rows(self, statement: Statement, row: Row = ()) -> list[tuple[Any, ...]]:
         """Read straight from the driver's cursor: nobody here needs rows with names."""
         result = statement.run(self._connection, self._database, row)

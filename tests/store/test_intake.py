@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.clock import FrozenClock
-from gateway.store import intake
+from gateway.store import intake, outbox
 from gateway.store.intake import Claimed, LostClaim
 from gateway.store.store import Store
 from gateway.store.tx import Tx
@@ -33,14 +33,14 @@ def test_a_claim_brings_the_row_as_it_was_put(store: Store) -> None:
 
 
 def test_rows_come_in_the_order_of_their_ids_and_no_more_than_asked_for(store: Store) -> None:
-    put(store, *(intake_row(id) for id in (5, 3, 9, 1)))
+    put(store, *(intake_row(id, f"lane-{id}") for id in (5, 3, 9, 1)))
     assert ids(take(store, most=3)) == [1, 3, 5]
     assert ids(take(store, most=3)) == [9]
     assert take(store) == []
 
 
 def test_a_row_that_is_not_due_waits(store: Store) -> None:
-    put(store, intake_row(10), intake_row(20))
+    put(store, intake_row(10, "x"), intake_row(20, "y"))
     assert ids(take(store, upto=10)) == [10]
     assert ids(take(store, upto=19)) == []
     assert ids(take(store, upto=20)) == [20]
@@ -48,9 +48,28 @@ def test_a_row_that_is_not_due_waits(store: Store) -> None:
 
 def test_a_lane_has_one_owner_and_other_lanes_go_on(store: Store) -> None:
     put(store, intake_row(1, "x"), intake_row(2, "y"), intake_row(3, "x"), intake_row(4, "z"))
-    assert ids(take(store, "a", most=1)) == [1]
+    (first,) = take(store, "a", most=1)
     assert ids(take(store, "b")) == [2, 4]
+    assert take(store, "a") == [], "not even who holds a row takes what comes after it"
+    store.write_now(lambda tx: intake.finish(tx, [(first.id, first.epoch)]))
     assert ids(take(store, "a")) == [3]
+
+
+def test_what_a_worker_dropped_comes_back_before_the_rest_of_its_lane(store: Store, clock: FrozenClock) -> None:
+    put(store, intake_row(1, "x"), intake_row(2, "x"), intake_row(3, "y"))
+    take(store, "a", most=1)
+    assert ids(take(store, "a")) == [3]
+    clock.advance(LEASE / 1000)
+    assert ids(take(store, "a", upto=2)) == [1, 2]
+
+
+def test_looking_for_work_writes_nothing_where_one_process_is_alone(sqlite_store: Store) -> None:
+    def changes(tx: Tx) -> int:
+        intake.claim(tx, "a", upto=FAR, lease_ms=LEASE, most=9)
+        outbox.claim(tx, "a", ["send"], lease_ms=LEASE, most=9)
+        return int(tx._connection.exec_driver_sql("SELECT total_changes()").scalar_one())
+
+    assert sqlite_store.write_now(changes) == 0
 
 
 def test_a_lane_is_free_again_when_its_rows_are_done(store: Store) -> None:
