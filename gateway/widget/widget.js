@@ -24,8 +24,7 @@
   const FLOODED_MS = 60_000; // after "far too many"
   const PING_MS = 25_000;
   const PONG_MS = 10_000;
-  const ACK_MS = 5_000;
-  const ACK_TRIES = 3;
+  const ACK_MS = 8_000;
   const GAP_MS = 2_000; // a missing number may still be under way
   const STABLE_MS = 5_000; // a connection that lived this long resets the back-off
   const TYPING_EVERY_MS = 3_000;
@@ -35,7 +34,6 @@
   const TROUBLE_MS = 1_500; // most reconnects are over before anybody looks
   const GROUP_MS = 300_000; // one name and one time for messages of one writer this close together
   const PAGE = 50;
-  const MARKDOWN_MAX = 20_000;
   const NARROW = "(max-width: 480px), (max-height: 420px)";
 
   // --- words ---
@@ -66,29 +64,14 @@
     queued: ["You are number {} in line", "Eres el número {} en la cola", "É o número {} da fila", "Sie sind Nummer {} in der Warteschlange"],
     waiting: ["Waiting for an agent", "Esperando a un agente", "À espera de um agente", "Wir suchen einen Mitarbeiter"],
     joined: ["{} joined the chat", "{} se unió al chat", "{} entrou no chat", "{} ist jetzt im Chat"],
-    closed: [
-      "This conversation was closed. Write to reopen it.", "Esta conversación se cerró. Escribe para reabrirla.",
-      "Esta conversa foi encerrada. Escreva para a reabrir.", "Dieses Gespräch ist beendet. Schreiben Sie, um es fortzusetzen.",
-    ],
-    blocked: [
-      "Chat is not available on this page.", "El chat no está disponible en esta página.",
-      "O chat não está disponível nesta página.", "Der Chat ist auf dieser Seite nicht verfügbar.",
-    ],
-    ended: ["This chat has ended.", "Este chat ha terminado.", "Este chat terminou.", "Dieser Chat ist beendet."],
-    restart: ["Start a new chat", "Iniciar un chat nuevo", "Iniciar novo chat", "Neuen Chat beginnen"],
+    closed: ["Conversation closed", "Conversación cerrada", "Conversa encerrada", "Gespräch beendet"],
+    blocked: ["Chat is not available here", "El chat no está disponible aquí", "O chat não está disponível aqui", "Der Chat ist hier nicht verfügbar"],
+    ended: ["Chat ended", "Chat terminado", "Chat terminado", "Chat beendet"],
+    restart: ["Start a new chat", "Iniciar otro chat", "Iniciar outro chat", "Neuen Chat beginnen"],
     tooLong: ["{} characters too long", "Sobran {} caracteres", "{} caracteres a mais", "{} Zeichen zu lang"],
-    tooBig: [
-      "This file is larger than {}.", "Este archivo supera {}.",
-      "Este ficheiro é maior do que {}.", "Diese Datei ist größer als {}.",
-    ],
-    badType: [
-      "This type of file is not accepted.", "Este tipo de archivo no se admite.",
-      "Este tipo de ficheiro não é aceite.", "Dieser Dateityp wird nicht angenommen.",
-    ],
-    unsupported: [
-      "This message cannot be shown here.", "Este mensaje no se puede mostrar aquí.",
-      "Esta mensagem não pode ser mostrada aqui.", "Diese Nachricht kann hier nicht gezeigt werden.",
-    ],
+    tooBig: ["Larger than {}", "Supera {}", "Maior do que {}", "Größer als {}"],
+    badType: ["File not accepted", "Archivo no admitido", "Ficheiro não aceite", "Datei nicht angenommen"],
+    unsupported: ["Cannot be shown here", "No se puede mostrar aquí", "Não pode ser mostrado aqui", "Kann hier nicht gezeigt werden"],
     file: ["File", "Archivo", "Ficheiro", "Datei"],
     location: ["Location", "Ubicación", "Localização", "Standort"],
   };
@@ -119,8 +102,7 @@
   /** What the browser keeps; in memory where it refuses. */
   class Store {
     constructor(prefix, area) {
-      this.prefix = prefix;
-      this.memory = {};
+      Object.assign(this, { prefix, memory: {} });
       try {
         this.disk = window[area];
       } catch {
@@ -129,27 +111,26 @@
     }
     get(key) {
       try {
-        return JSON.parse(this.memory[key] ?? this.disk[this.prefix + key]);
+        return JSON.parse(this.memory[this.prefix + key] ?? this.disk[this.prefix + key]);
       } catch {
         return null;
       }
     }
     set(key, value) {
-      delete this.memory[key];
+      delete this.memory[this.prefix + key];
       try {
         this.disk.setItem(this.prefix + key, JSON.stringify(value));
       } catch {
-        this.memory[key] = JSON.stringify(value);
+        this.memory[this.prefix + key] = JSON.stringify(value);
       }
     }
     drop(key) {
-      delete this.memory[key];
+      delete this.memory[this.prefix + key];
       delete this.disk[this.prefix + key];
     }
     all(start) {
-      const kept = Object.keys(this.disk).filter((key) => key.startsWith(this.prefix + start));
-      const keys = [...kept.map((key) => key.slice(this.prefix.length)), ...Object.keys(this.memory).filter((key) => key.startsWith(start))];
-      return keys.sort().map((key) => this.get(key)).filter(isObject);
+      const keys = Object.keys({ ...this.disk, ...this.memory }).filter((key) => key.startsWith(this.prefix + start));
+      return keys.sort().map((key) => this.get(key.slice(this.prefix.length))).filter(isObject);
     }
   }
 
@@ -176,6 +157,9 @@
     partial: false,
   });
 
+  /** A message of several parts is shown as one. */
+  const piecesOf = ({ type, content }) => (type === "parts" ? list(content.parts).filter((part) => isObject(part?.content)) : [{ type, content }]);
+
   /** Items by seq; then what is being written to us, then what is not yet acknowledged. */
   class Timeline {
     items = [];
@@ -186,10 +170,10 @@
     put(facts) {
       const known = this.find(facts.id, facts.cid);
       const item = known || { version: 0, content: {}, state: "sent" };
-      if (facts.seq < item.version) return item;
+      if (facts.seq < item.version) facts = { who: facts.who, seq: (item.seq = facts.seq) }; // its edit was here first
       const { seq = facts.seq, content } = item;
       for (const [name, value] of Object.entries(facts)) if (value !== undefined) item[name] = value;
-      item.version = facts.seq ?? item.version;
+      item.version = Math.max(item.version, facts.seq || 0);
       item.seq = seq; // an edit does not move the message
       if (content.local && facts.content) item.content.local = content.local;
       if (!known) this.items.push(item);
@@ -231,7 +215,7 @@
       this.ui = this.store.get("ui") || {};
       this.state = "idle";
       this.timers = {};
-      this.run = this.attempts = this.renewals = this.skew = this.silent = this.tries = 0;
+      this.run = this.attempts = this.renewals = this.skew = this.tries = 0;
       this.blank();
       addEventListener("storage", (event) => this.otherTab(event.key));
       addEventListener("online", () => this.woken());
@@ -241,7 +225,10 @@
       this.dispatchEvent(new CustomEvent(name, { detail }));
     }
     changed() {
-      this.emit("change");
+      this.paint ||= requestAnimationFrame(() => {
+        this.paint = 0;
+        this.emit("change");
+      });
       const unread = this.unread();
       if (unread !== this.told) this.emit("unread", (this.told = unread));
     }
@@ -254,8 +241,9 @@
       if (this.socket) this.socket.close(1000);
       this.socket = this.flight = this.typist = null;
       this.held = false;
+      const run = (this.run += 1);
       this.enter(state, reason);
-      return (this.run += 1);
+      return run;
     }
     enter(state, reason) {
       Object.assign(this, { state, reason });
@@ -348,16 +336,14 @@
     }
     async history(before) {
       const page = await this.call("GET", `history?limit=${PAGE}${before ? `&before=${before}` : ""}`);
-      for (const frame of list(page.messages).filter(isObject).reverse()) {
-        if (frame.t === "conv") this.on_conv(frame);
-        else if (isText(frame.id)) this.timeline.put(factsOf(frame));
-      }
+      const frames = list(page.messages).filter(isObject).reverse();
+      for (const frame of frames) this.act(frame);
+      this.first = frames.length ? frames[0].seq : 0;
       this.hasMore = page.has_more === true;
       return isNumber(page.seq) ? page.seq : 0;
     }
     async earlier() {
-      const first = this.timeline.items.find((item) => item.seq !== undefined);
-      await this.history(first && first.seq).catch(() => null); // the button stays
+      await this.history(this.first).catch(() => null); // the button stays
       this.changed();
     }
 
@@ -371,18 +357,17 @@
         if (run !== this.run) return;
         if (made !== this.session) this.take(made);
         if (!this.loaded) this.reached(await this.history());
+        if (run === this.run) this.dial(run);
       } catch (error) {
         if (run === this.run) this.refused(error);
-        return;
       }
-      if (run === this.run) this.dial(run);
     }
     refused({ status }) {
       if (status === 403 || status === 404) return this.begin("stopped", "blocked");
       if (status === 401 && !this.jwt) return this.renew();
       if (status === 401) this.emit("error", { code: "identity_refused" });
       if (status === 401) this.jwt = undefined; // the visitor stays who he was
-      this.again(status === 429 ? FLOODED_MS : 0);
+      this.again(status === 429 && FLOODED_MS);
     }
     dial(run) {
       const { token, url } = this.session;
@@ -397,10 +382,10 @@
       if (this.socket && this.socket.readyState === 1) this.socket.send(JSON.stringify(frame));
     }
     /** Full jitter. */
-    again(least = BACKOFF_MIN_MS) {
+    again(least) {
       const cap = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (this.attempts += 1));
       this.begin("waiting");
-      this.after("retry", Math.max(BACKOFF_MIN_MS, least, Math.random() * cap), () => this.connect());
+      this.after("retry", Math.max(BACKOFF_MIN_MS, least || 0, Math.random() * cap), () => this.connect());
     }
     restart() {
       this.begin("idle");
@@ -412,7 +397,7 @@
       if (reason) return this.begin("stopped", reason);
       if (code === 1009 && this.flight) this.fail(this.flight, "too_long");
       if (this.state !== "live") this.session = null; // asked for anew: the answer names the trouble
-      this.again(code === 4429 ? FLOODED_MS : 0);
+      this.again(code === 4429 && FLOODED_MS);
     }
     /** The token is no longer good. A tab that replaces it holds the lock until the new one is stored. */
     async renew(ended) {
@@ -429,14 +414,17 @@
         return this.begin("stopped", "ended");
       }
       if (this.renewals === 1) return this.restart();
-      this.store.drop("session");
+      if (!newer) this.store.drop("session");
       this.again();
     }
 
     // what the server says
 
     receive(data) {
-      this.after("silence", PING_MS, () => this.knock());
+      this.after("silence", PING_MS, () => {
+        this.push({ t: "ping" });
+        this.after("silence", PONG_MS, () => this.again());
+      });
       let frame;
       try {
         frame = JSON.parse(data);
@@ -444,14 +432,13 @@
         return;
       }
       if (!isObject(frame)) return;
-      const act = this[`on_${frame.t}`];
-      if (act) act.call(this, frame);
+      this.act(frame);
       if (!["ack", "ready", "synced"].includes(frame.t)) this.count(frame.seq);
       if (this.state === "live") this.changed(); // a replay is painted when it is whole
     }
-    knock() {
-      this.push({ t: "ping" });
-      this.after("silence", PONG_MS, () => this.again());
+    act(frame) {
+      const act = this[`on_${frame.t}`];
+      if (act) act.call(this, frame);
     }
     /** Keeps the number up to which nothing is missing. A hole that stays is asked for again. */
     count(seq) {
@@ -468,7 +455,7 @@
       if (!(frame.oldest > this.seq + 1)) return;
       this.seq = frame.oldest - 1;
       this.timeline.keep((item) => item.seq === undefined);
-      this.hasMore = true;
+      this.first = 0;
       this.earlier();
     }
     on_synced(frame) {
@@ -485,7 +472,7 @@
     on_msg(frame) {
       if (!isText(frame.id)) return;
       if (frame.cid) this.unqueue(frame.cid);
-      const fresh = !this.timeline.find(frame.id);
+      const fresh = frame.seq > this.seq && !this.ahead.has(frame.seq);
       const { id, who, type, content } = this.timeline.put(factsOf(frame));
       if (!fresh || this.state !== "live" || who.kind === "visitor") return;
       this.typist = null;
@@ -503,7 +490,7 @@
       this.typist = null;
     }
     on_del({ id }) {
-      this.timeline.keep((item) => item.id !== id);
+      this.timeline.keep((item) => !id || item.id !== id);
     }
     on_ping() {
       this.push({ t: "pong" });
@@ -563,24 +550,19 @@
       if (!entry) return;
       this.flight = entry.cid;
       this.push({ t: "msg", cid: entry.cid, ...entry.body });
-      this.after("ack", ACK_MS, () => this.unanswered());
-    }
-    unanswered() {
-      this.flight = null;
-      if ((this.silent += 1) % ACK_TRIES === 0) this.again();
-      else this.flush();
+      this.after("ack", ACK_MS, () => this.again());
     }
     landed(cid) {
       if (cid !== this.flight) return;
       this.flight = null;
-      this.silent = this.tries = 0;
+      this.tries = 0;
       clearTimeout(this.timers.ack);
       this.flush();
     }
     on_ack({ cid, id, seq, ts }) {
       this.unqueue(cid);
       const item = this.timeline.find(null, cid);
-      if (item) this.timeline.put({ cid, id, seq, ts: Date.parse(ts) || undefined, state: item.state === "read" ? "read" : "sent" });
+      if (item) this.timeline.put({ cid, id, seq, ts: Date.parse(ts) || undefined, state: "sent" });
       this.landed(cid);
     }
     on_nack({ cid, code, retryable, retry_after_ms: wait }) {
@@ -747,8 +729,7 @@ h2,.name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .status,.banner,.jump,.text{font-size:13px}
 .status,.who,.meta,.day,.notice,.gone,.tool,.avatar{color:var(--muted)}
 .tool{width:36px;height:36px;border-radius:11px}
-.tool:hover:enabled{background:var(--soft);color:var(--text)}
-.send:hover:enabled{background:color-mix(in oklab,var(--accent) 88%,#000);color:var(--on-accent)}
+.tool:not(.send):hover{background:var(--soft);color:var(--text)}
 :disabled{cursor:default}
 .banner{display:flex;align-items:center;gap:8px;padding:8px 12px 8px 16px;background:var(--soft)}
 .banner span{flex:1}
@@ -776,13 +757,12 @@ h2,.name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .own .bubble{border-end-end-radius:6px}
 .other:not(.first) .bubble{border-start-start-radius:6px}
 .own:not(.first) .bubble{border-start-end-radius:6px}
-.item .bare{padding:0;background:none;border:1px solid var(--line)}
+.bubble:has(>.picture:only-child){padding:0;background:none;border:1px solid var(--line)}
 .bubble>*{margin:0;white-space:pre-wrap}
 .bubble>*+*{margin-top:8px}
 ul,ol{padding-inline-start:20px}
 .bubble a{color:var(--link);text-underline-offset:2px}
 .own .bubble a,.bubble .file{color:inherit}
-code{font:.9em ui-monospace,Menlo,Consolas,monospace;background:#8883;border-radius:4px;padding:1px 4px}
 .partial .bubble{opacity:.85}
 .picture img{display:block;max-width:100%;max-height:260px;min-width:120px;min-height:80px;object-fit:cover}
 .file{display:flex;gap:10px;align-items:center;text-decoration:none}
@@ -792,15 +772,16 @@ code{font:.9em ui-monospace,Menlo,Consolas,monospace;background:#8883;border-rad
 .small,small{font-size:12px;opacity:.8}
 small{display:block;font-weight:400}
 .choices{display:flex;flex-wrap:wrap;gap:6px;margin-top:8px}
-.choice{border:1px solid color-mix(in oklab,var(--link) 45%,var(--line));color:var(--link);border-radius:18px;padding:6px 14px;text-align:start;
+.choice{border:1px solid;color:var(--link);border-radius:18px;padding:6px 14px;text-align:start;
 font-weight:600;font-size:14px;overflow-wrap:anywhere;text-decoration:none}
 .choice:hover:enabled,a.choice:hover{background:color-mix(in oklab,var(--accent) 10%,transparent)}
-.choice:disabled:not([aria-pressed=true]){color:var(--muted);border-color:var(--line)}
+.choice:disabled{border-color:var(--line)}
+.choice[aria-pressed=false]:disabled{color:var(--muted)}
 .meta{display:flex;align-items:center;gap:4px;font-size:12px;padding:2px 4px 0;min-height:20px;white-space:nowrap}
 .meta svg,.banner svg,.avatar svg{width:15px;height:15px}
 .read .meta svg{color:var(--link)}
 progress{width:110px;height:5px;accent-color:var(--accent)}
-.failed .bubble{background:color-mix(in oklab,var(--bad) 14%,var(--bg));color:var(--text)}
+.failed .bubble{background:none;border:1px solid var(--bad);color:var(--text)}
 .failed .meta{color:var(--bad);flex-wrap:wrap;justify-content:flex-end}
 .typing{display:flex;gap:4px;margin:12px 36px 0;padding:14px;border-radius:18px 18px 18px 6px;background:var(--soft);width:max-content}
 .typing i{width:6px;height:6px;border-radius:50%;background:var(--muted);animation:bob 1.2s infinite}
@@ -812,7 +793,7 @@ background:var(--bg);border:1px solid var(--line);box-shadow:0 4px 14px #0002;fo
 .foot{padding:0 12px 12px}
 .hint{font-size:12px;color:var(--bad);padding:0 6px 6px}
 .box{display:flex;align-items:flex-end;gap:2px;border:1px solid var(--line);border-radius:16px;padding:5px}
-.box:focus-within{border-color:var(--link);box-shadow:0 0 0 3px color-mix(in oklab,var(--accent) 14%,transparent)}
+.box:focus-within{border-color:var(--link)}
 textarea{flex:1;min-width:0;resize:none;padding:7px 4px;line-height:22px;height:36px;outline:0!important}
 textarea::placeholder{color:var(--muted)}
 .done .foot{opacity:.5;pointer-events:none}
@@ -821,8 +802,7 @@ textarea::placeholder{color:var(--muted)}
 textarea{font-size:16px}
 .foot{padding-bottom:max(12px,env(safe-area-inset-bottom))}}
 @media (prefers-reduced-motion){*{animation:none!important;transition:none!important}}
-@media (forced-colors:active){.bubble,.launcher,.badge{border:1px solid}}
-@media print{.root{display:none}}`;
+@media (forced-colors:active){.bubble,.launcher,.badge{border:1px solid}}`;
 
   const ICONS = {
     chat: "M20 12a8 8 0 0 1-11.6 7.100L4 20l1-4A8 8 0 1 1 20 12Z",
@@ -872,17 +852,17 @@ textarea{font-size:16px}
     return href && h("a", { ...attributes, href, title: href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
   }
 
-  const INLINE = /\*\*(?=\S)(.{1,500}?)\*\*|`([^`\n]{1,500})`|\[([^\]\n]{1,300})\]\((https?:\/\/[^\s)]{1,2000})\)|(https?:\/\/[^\s<>"'`]{1,2000})/g;
+  const INLINE = /\*\*(?=\S)(.{1,500}?)\*\*|\[([^\]\n]{1,300})\]\((https?:\/\/[^\s)]{1,2000})\)|(https?:\/\/[^\s<>"'`]{1,2000})/g;
 
-  /** Links; with `rich` also bold, code and named links. What does not parse stays as it was written. */
+  /** Links; with `rich` also bold and named links. What does not parse stays as it was written. */
   function inline(words, rich) {
     const nodes = [];
     let from = 0;
     for (const found of words.matchAll(INLINE)) {
-      const [whole, bold, code, label, target, bare] = found;
+      const [whole, bold, label, target, bare] = found;
       if (!bare && !rich) continue;
       const url = bare && bare.replace(bare.includes("(") ? /[.,;:!?*_~]+$/ : /[.,;:!?*_~)]+$/, "");
-      const made = bold ? h("strong", {}, ...inline(bold)) : code ? h("code", {}, code) : link(url || target, {}, url || label);
+      const made = bold ? h("strong", {}, ...inline(bold)) : link(url || target, {}, url || label);
       if (!made) continue;
       nodes.push(words.slice(from, found.index), made);
       from = found.index + (url || whole).length;
@@ -891,7 +871,6 @@ textarea{font-size:16px}
   }
 
   function prose(words, rich) {
-    if (words.length > MARKDOWN_MAX) return [h("p", {}, words)];
     const blocks = [];
     let last = null;
     for (const line of words.split("\n")) {
@@ -909,12 +888,9 @@ textarea{font-size:16px}
 
   // --- the element ---
 
-  const REASONS = { too_big: "tooBig", bad_type: "badType" };
-  const FINAL = ["too_big", "bad_type", "too_long"]; // the same again would end the same
+  const FINAL = { too_big: "tooBig", bad_type: "badType" }; // the same again would end the same
 
   class ChatElement extends HTMLElement {
-    static observedAttributes = ["data-accent", "data-title", "data-greeting", "data-position"];
-
     connectedCallback() {
       const { endpoint, lang, base, key, open } = this.dataset;
       if (!endpoint) return console.error("throughline: data-endpoint is missing");
@@ -934,9 +910,6 @@ textarea{font-size:16px}
     }
     disconnectedCallback() {
       if (this.chat) this.chat.begin("idle");
-    }
-    attributeChangedCallback() {
-      if (this.chat) this.paint();
     }
     say(key, value) {
       return WORDS[key][this.language].replace("{}", () => value);
@@ -959,7 +932,7 @@ textarea{font-size:16px}
       $.items = h("div", { class: "items" });
       $.typing = h("div", { class: "typing" });
       const scroll = () => this.scrolled();
-      $.log = h("div", { class: "log", role: "log", "aria-labelledby": "title", tabindex: "0", scroll }, $.more, $.hello, $.items, $.typing);
+      $.log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-labelledby": "title", tabindex: "0", scroll }, $.more, $.hello, $.items, $.typing);
       $.jump = button("jump", { hidden: true, click: () => this.toEnd() }, icon("down"), this.say("jump"));
       $.hint = h("div", { class: "hint", role: "status" });
       $.picker = h("input", { type: "file", multiple: true, hidden: true, change: () => this.files($.picker.files) });
@@ -990,7 +963,7 @@ textarea{font-size:16px}
       for (const node of [this.$.log, this.$.items]) grows.observe(node);
       visualViewport.addEventListener("resize", () => root.style.setProperty("--tall", `${visualViewport.height}px`));
       panel.addEventListener("keydown", (event) => this.panelKey(event));
-      panel.addEventListener("focusout", (event) => this.left(event.relatedTarget));
+      document.addEventListener("focusin", (event) => this.left(event.target));
       panel.addEventListener("dragover", (event) => event.preventDefault());
       for (const [name, source] of [["drop", "dataTransfer"], ["paste", "clipboardData"]]) {
         panel.addEventListener(name, (event) => this.files(event[source].files) && event.preventDefault());
@@ -1046,7 +1019,7 @@ textarea{font-size:16px}
     }
     /** On a narrow screen focus does not go to what lies behind the panel. */
     left(target) {
-      if (this.isOpen && target && !this.$.panel.contains(target) && matchMedia(NARROW).matches) this.$.panel.focus();
+      if (this.isOpen && target !== this && matchMedia(NARROW).matches) this.$.panel.focus();
     }
 
     edited(typing) {
@@ -1211,10 +1184,7 @@ textarea{font-size:16px}
     paintContent(node, item, own) {
       node.content = item.content;
       if (item.line) return put(node.bubble, this.say(item.line, item.who.name || this.say("agent")));
-      const pieces = item.type === "parts" ? list(item.content.parts).filter(isObject) : [item];
-      const nodes = pieces.flatMap(({ type, content }) => this.content(type, isObject(content) ? content : {}, !own));
-      node.bubble.replaceChildren(...nodes.filter(Boolean));
-      node.bubble.classList.toggle("bare", nodes.length === 1 && nodes[0].className === "picture");
+      node.bubble.replaceChildren(...piecesOf(item).flatMap(({ type, content }) => this.content(type, content, !own)));
     }
     content(type, content, rich) {
       const words = prose(text(content.text), rich);
@@ -1253,8 +1223,8 @@ textarea{font-size:16px}
       return this.card(text(name) || this.say("file"), isNumber(size) ? this.size(size) : "", url);
     }
     size(bytes) {
-      const how = { style: "unit", unit: "megabyte", maximumSignificantDigits: 2 };
-      return new Intl.NumberFormat(this.lang, how).format(bytes / 1e6);
+      const [unit, one] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
+      return new Intl.NumberFormat(this.lang, { style: "unit", unit, maximumSignificantDigits: 2 }).format(bytes / one);
     }
     details({ name, address, organization, phones, emails, url }) {
       const small = [address, organization, phones, emails].flat().filter(isText).join("\n");
@@ -1265,9 +1235,10 @@ textarea{font-size:16px}
       return link(url, { class: "file" }, ...inside) || h("div", { class: "file" }, ...inside);
     }
     paintChoices(node, item) {
-      const options = list(item.content.options).filter((one) => isObject(one) && isText(one.id) && isText(one.title));
-      const chosen = this.chat.timeline.chosen(item);
-      const looks = JSON.stringify([options, item.content.link, chosen]);
+      const pieces = piecesOf(item).map((piece) => piece.content);
+      const options = pieces.flatMap((content) => list(content.options)).filter((one) => isObject(one) && isText(one.id) && isText(one.title));
+      const chosen = options.length ? this.chat.timeline.chosen(item) : undefined;
+      const looks = JSON.stringify([options, chosen]);
       if (node.looks === looks) return;
       node.looks = looks;
       const choose = (one) => (this.chat.choose(item, one), this.$.text.focus(), this.toEnd());
@@ -1275,16 +1246,16 @@ textarea{font-size:16px}
         const facts = { disabled: chosen !== undefined, "aria-pressed": String(one.id === chosen), click: () => choose(one) };
         return button("choice", facts, one.title, h("small", {}, text(one.description)));
       });
-      const { url, title } = isObject(item.content.link) ? item.content.link : {};
-      node.choices.replaceChildren(...[...made, link(url, { class: "choice" }, text(title))].filter(Boolean));
+      const links = pieces.map((content) => isObject(content.link) && link(content.link.url, { class: "choice" }, text(content.link.title)));
+      node.choices.replaceChildren(...made, ...links.filter(Boolean));
     }
     meta(item, own, last, state) {
       const act = (label, click) => button("text", { click }, this.say(label));
       const remove = act("remove", () => this.chat.discard(item));
       if (state === "uploading") return [h("progress", { max: "100", value: item.progress, "aria-label": this.say("sending") }), remove];
       if (state === "failed") {
-        const reason = this.say(REASONS[item.error] || "failed", this.size(this.chat.limits.file));
-        return [icon("bad"), h("span", { role: "status" }, reason), FINAL.includes(item.error) ? "" : act("retry", () => this.chat.resend(item)), remove];
+        const reason = this.say(FINAL[item.error] || "failed", this.size(this.chat.limits.file));
+        return [icon("bad"), h("span", { role: "status" }, reason), FINAL[item.error] ? "" : act("retry", () => this.chat.resend(item)), remove];
       }
       if (!last && state !== "sending") return [];
       const clock = new Intl.DateTimeFormat(this.lang, { hour: "numeric", minute: "2-digit" });

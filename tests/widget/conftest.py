@@ -50,7 +50,7 @@ class Chat:
         """Loads the page, in this tab or another one, and waits until the widget stands on it."""
         page = page or self.page
         await page.goto(self.url(**data))
-        await expect(page.get_by_role("button", name="chat")).to_be_visible()
+        await expect(page.locator(".root")).to_be_attached()
         return Chat(self.peer, self.context, page, self.port)
 
     async def another_tab(self) -> Chat:
@@ -65,6 +65,7 @@ class Chat:
         return self
 
     async def live(self) -> None:
+        await self.peer.until(lambda: self.peer.sessions and self.peer.session.sockets)
         await self.state("live")
 
     async def state(self, wanted: str) -> None:
