@@ -1,4 +1,4 @@
-"""SQLite's own duties: how connections are opened, who may serve, and what becomes of the WAL."""
+"""SQLite's own duties in `store.py`: how connections are opened, who may serve, and what becomes of the WAL."""
 
 from __future__ import annotations
 
