@@ -4,6 +4,7 @@ Rule: a refusal that a browser must be able to read is a close code: it can not 
 Rule: sockets live from the store alone. A restart between any two frames is a reconnect and nothing more.
 """
 
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -14,7 +15,7 @@ from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.live.protocol import Live, limits_of, live_adapter
 from gateway.live.reading import read_leg
-from gateway.live.socket import FORBIDDEN, UNAUTHENTICATED, Socket
+from gateway.live.socket import FORBIDDEN, GOING_AWAY, UNAUTHENTICATED, Socket
 from gateway.live.sockets import Sockets
 from gateway.wake import Wake
 from normalizer.ids import EndpointId, LegId
@@ -38,13 +39,7 @@ def sockets_of(core: Core) -> Sockets:
 
 
 def routes(core: Core) -> list[web.RouteDef]:
-    async def live(request: web.Request) -> web.StreamResponse:
-        mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
-        if mounted is None or live_adapter(mounted) is None:
-            return _refused(404, "unknown_endpoint")
-        return await serve_socket(core, mounted, request)
-
-    return [web.get("/live/{endpoint_id}", live, allow_head=False)]
+    return [web.get("/live/{endpoint_id}", partial(serve_socket, core), allow_head=False)]
 
 
 async def close_all(core: Core) -> None:
@@ -57,29 +52,38 @@ async def flash(core: Core, leg: LegId, frame: bytes) -> None:
     await sockets_of(core).flash(leg, frame)
 
 
-async def serve_socket(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
+async def serve_socket(core: Core, request: web.Request) -> web.StreamResponse:
     """One socket, from its handshake to its end."""
-    adapter = live_adapter(mounted)
-    assert adapter is not None
-    sockets, limits = sockets_of(core), limits_of(adapter)
-    raw = handshake(core, mounted, request)
+    opened = await open_socket(core, request)
+    if isinstance(opened, Socket):
+        await opened.run()
+        return opened.ws
+    return opened
+
+
+async def open_socket(core: Core, request: web.Request) -> Socket | web.StreamResponse:
+    """The handshake. By itself, so that nothing of it is held for as long as the socket lives."""
+    mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
+    adapter = live_adapter(mounted) if mounted is not None else None
+    if mounted is None or adapter is None:
+        return _refused(404, "unknown_endpoint")
     ws: web.WebSocketResponse[bool] = web.WebSocketResponse(
         timeout=CLOSE_WAIT_S, autoping=False, compress=False, max_msg_size=adapter.max_frame_bytes + 1,
-        protocols=tuple(adapter.subprotocols), writer_limit=NEVER_WAIT, decode_text=False,
+        protocols=adapter.subprotocols, writer_limit=NEVER_WAIT, decode_text=False,
     )  # fmt: skip
     if not ws.can_prepare(request):
         return _refused(426, "websocket_expected", Upgrade="websocket")
+    raw, limits, sockets = handshake(core, mounted, request), limits_of(adapter), sockets_of(core)
     if core.draining() or sockets.full(limits, raw.peer):
         return _refused(503, "draining" if core.draining() else "too_many_sockets", **{"Retry-After": "5"})
     refused = verified(core, mounted, adapter, raw)
     if isinstance(refused, Reply):
         return web.Response(status=refused.status, headers=refused.headers, body=refused.body or None)
     await ws.prepare(request)
-    if refused is not None:
-        core.metrics.live_closed.labels(str(refused)).inc()
-        await ws.close(code=refused, message=b"refused")
-    elif request.transport is not None:
-        await sockets.serve(Socket(sockets, mounted, adapter, limits, ws, request.transport, raw))
+    if refused is None and request.transport is not None:
+        return Socket(sockets, mounted, adapter, limits, ws, request.transport, raw)
+    core.metrics.live_closed.labels(str(refused)).inc()
+    await ws.close(code=refused or GOING_AWAY, message=b"refused")
     return ws
 
 
@@ -94,9 +98,9 @@ def handshake(core: Core, mounted: Mounted, request: web.Request) -> RawInbound:
         origin="live",
         received_at=core.clock.now(),
         method="GET",
-        query=request.query_string,
+        query=request.raw_path.partition("?")[2],
         headers=headers,
-        public_url=core.config.public_url + request.path_qs,
+        public_url=core.config.public_url + request.raw_path,
         peer=core.peer_digest(request.remote or ""),
     )
 

@@ -11,7 +11,7 @@ Rule: thousands of these are open at once: slots, and no task or timer of its ow
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 from msgspec.structs import replace
@@ -48,14 +48,14 @@ REPLAY_SHARE = 4
 class Socket:
     __slots__ = (
         "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_limits", "_marks", "_messages",
-        "_raw", "_sockets", "_transport", "_typing", "_ws", "adapter", "heard_at", "leaving", "leg", "mounted", "peer",
-        "pinged", "sent", "session", "synced",
+        "_raw", "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted", "peer",
+        "pinged", "sent", "session", "synced", "ws",
     )  # fmt: skip
 
     def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live, limits: Limits,
                  ws: "web.WebSocketResponse[bool]", transport: asyncio.Transport, raw: RawInbound) -> None:  # fmt: skip
         self._sockets, self.mounted, self.adapter, self._limits = sockets, mounted, adapter, limits
-        self._ws, self._transport = ws, transport
+        self.ws, self._transport = ws, transport
         self._raw: RawInbound | None = raw
         self.peer = raw.peer
         self.heard_at = sockets.clock.monotonic()
@@ -69,13 +69,13 @@ class Socket:
         self.leaving = False
         self._closer: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._kept: list[RawInbound] = []
+        self._kept: list[RawInbound] | None = None
         self._hello: asyncio.TimerHandle | None = None
         self._messages = self._marks = self._typing = self._frames = 0.0
 
     @property
     def closing(self) -> bool:
-        return self._closer is not None or self._ws.closed
+        return self._closer is not None or self.ws.closed
 
     @property
     def issued_ms(self) -> int:
@@ -96,26 +96,29 @@ class Socket:
     # --- hearing ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until it is closed, by whomever."""
+        """From its handshake to its end, whoever ends it."""
+        self._sockets.enter(self)
         loop = asyncio.get_running_loop()
         self._hello = loop.call_later(self.adapter.hello_ms / 1000, self.end, UNAUTHENTICATED, "no hello")
         try:
-            while await self._next():
+            # Awaited right here: each coroutine in between would be held by every idle socket.
+            while await self._heard(*(await self.ws.receive())[:2]):
                 pass
         finally:
             self._forget_hello()
             await finished(self._answering)
             await finished(self._closer)
+            self._sockets.remove(self)
 
-    async def _next(self) -> bool:
-        message = await self._ws.receive()
+    async def _heard(self, kind: WSMsgType, data: Any) -> bool:
+        """False: it is over."""
         self.heard_at, self.pinged = self._sockets.clock.monotonic(), False
-        match message.type:
+        match kind:
             case WSMsgType.TEXT:
-                await self._hear(message.data)
+                await self._hear(data)
             case WSMsgType.PING:
                 with suppress(ConnectionError):
-                    await self._ws.pong(message.data)
+                    await self.ws.pong(data)
             case WSMsgType.PONG:
                 pass
             case WSMsgType.BINARY:
@@ -178,9 +181,11 @@ class Socket:
         if not await self._in_time(raw, now):
             self._sockets.count(self.mounted, "limited")
             return
-        self._kept.append(raw)
-        if self._answering is None:
-            self._answering = asyncio.create_task(self._answer(), name="live-answer")
+        if self._kept is not None:
+            self._kept.append(raw)
+        else:
+            self._kept = [raw]
+            self._answering = asyncio.create_task(self._answer(self._kept), name="live-answer")
         if len(self._kept) >= MOST_KEPT:
             await finished(self._answering)
 
@@ -202,14 +207,12 @@ class Socket:
         self._messages = messages.taken(self._messages, now)
         return True
 
-    async def _answer(self) -> None:
-        try:
-            while self._kept:
-                answer = await self._kept_answer(self._kept[0])
-                del self._kept[0]
-                await self.put(answer)
-        finally:
-            self._answering = None
+    async def _answer(self, kept: list[RawInbound]) -> None:
+        """One after the other, until none is left."""
+        while kept:
+            await self.put(await self._kept_answer(kept[0]))
+            del kept[0]
+        self._kept = self._answering = None
 
     async def _kept_answer(self, raw: RawInbound) -> bytes:
         try:
@@ -297,7 +300,7 @@ class Socket:
             self.end(SLOW, "too slow")
             return False
         try:
-            await self._ws.send_frame(frame, WSMsgType.TEXT)
+            await self.ws.send_frame(frame, WSMsgType.TEXT)
         except ConnectionError:
             return False
         return True
@@ -308,7 +311,7 @@ class Socket:
         self.pinged = True
         if not self.closing:
             with suppress(ConnectionError):
-                await self._ws.ping()
+                await self.ws.ping()
 
     async def leave(self, reconnect_after_ms: int) -> None:
         """We stop: what was kept is answered, then farewell."""
@@ -326,7 +329,7 @@ class Socket:
 
     async def _close(self, code: int, reason: str) -> None:
         try:
-            await self._ws.close(code=code, message=reason.encode(), drain=False)
+            await self.ws.close(code=code, message=reason.encode(), drain=False)
         finally:
             if self.buffered or not self._transport.is_closing():
                 self._transport.abort()

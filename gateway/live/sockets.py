@@ -63,20 +63,14 @@ class Sockets:
             most is not None and self._peers[peer] >= most
         )
 
-    async def serve(self, socket: Socket) -> None:
-        """From its handshake to its end."""
+    def enter(self, socket: Socket) -> None:
         self._start()
         self._all.add(socket)
         self._peers[socket.peer] += 1
-        gauge = self._core.metrics.live_sockets.labels(socket.mounted.id)
-        gauge.inc()
-        try:
-            await socket.run()
-        finally:
-            gauge.dec()
-            self._remove(socket)
+        self._core.metrics.live_sockets.labels(socket.mounted.id).inc()
 
-    def _remove(self, socket: Socket) -> None:
+    def remove(self, socket: Socket) -> None:
+        self._core.metrics.live_sockets.labels(socket.mounted.id).dec()
         self._all.discard(socket)
         self._peers[socket.peer] -= 1
         if not self._peers[socket.peer]:
