@@ -15,7 +15,14 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 from tests import servers
 from tests.widget.peer import Peer
 
-QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,6 +89,11 @@ class Chat:
     @property
     def field(self) -> Locator:
         return self.page.get_by_role("textbox")
+
+    async def pick(self, name: str, mime: str, content: bytes) -> None:
+        """Chooses a file, as with the paper clip."""
+        picker = self.page.locator("input[type=file]")
+        await picker.set_input_files({"name": name, "mimeType": mime, "buffer": content})
 
     async def write(self, text: str) -> None:
         await self.field.fill(text)

@@ -136,14 +136,14 @@ class Peer:
         data = "".join(f' data-{name}="{escape(value)}"' for name, value in request.query.items() if name != "name")
         body = (
             f'<!doctype html><html lang="en"><title>{escape(request.query.get("name", "A shop"))}</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1"><body><h1>A shop</h1><button>Buy</button>'
-            f'<script src="/page.js"></script><script src="http://127.0.0.1:{port}/widget.js" data-endpoint="site"{data} async>'
-            "</script></body></html>"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<body><h1>A shop</h1><button>Buy</button><script src="/page.js"></script>'
+            f'<script src="http://127.0.0.1:{port}/widget.js" data-endpoint="site"{data} async></script></body></html>'
         )
         hosts = f"http://127.0.0.1:{port} ws://127.0.0.1:{port}"
         policy = (
-            f"default-src 'none'; script-src 'self' http://127.0.0.1:{port}; connect-src {hosts}; img-src blob: data: {hosts};"
-            " require-trusted-types-for 'script'; trusted-types 'none'"
+            f"default-src 'none'; script-src 'self' http://127.0.0.1:{port}; connect-src {hosts};"
+            f" img-src blob: data: {hosts}; require-trusted-types-for 'script'; trusted-types 'none'"
         )
         return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": policy})
 
@@ -213,7 +213,8 @@ class Peer:
         assert isinstance(field, web.FileField)
         self.uploads.append(field.filename)
         await self.told()
-        facts = {"attachment_id": f"att{next(self.ids)}-{field.filename}", "name": field.filename, "size": 1, "mime": field.content_type}
+        name, made = field.filename, f"att{next(self.ids)}-{field.filename}"
+        facts = {"attachment_id": made, "name": name, "size": 1, "mime": field.content_type}
         return web.json_response(facts, status=self.upload_status, headers=CORS)
 
     # -- the socket
@@ -234,8 +235,8 @@ class Peer:
         return socket
 
     async def serve(self, socket: web.WebSocketResponse, session: Session, after: int) -> None:
-        head = len(session.frames)
-        await socket.send_json({"t": "ready", "session_id": session.id, "seq": head, "server_time": TS, "oldest": self.oldest})
+        ready = {"t": "ready", "session_id": session.id, "seq": len(session.frames), "oldest": self.oldest}
+        await socket.send_json({**ready, "server_time": TS})
         for frame in session.frames[max(after, self.oldest - 1) :]:
             await socket.send_json(frame)
         await socket.send_json({"t": "synced", "seq": len(session.frames)})
@@ -272,7 +273,8 @@ class Peer:
         else:
             dup = True
         if not self.mute_acks:
-            await socket.send_json({"t": "ack", "cid": cid, "id": known["id"], "seq": known["seq"], "ts": TS, "dup": dup})
+            ack = {"t": "ack", "cid": cid, "id": known["id"], "seq": known["seq"], "ts": TS, "dup": dup}
+            await socket.send_json(ack)
 
 
 def content_of(frame: Frame) -> Frame:

@@ -1,5 +1,7 @@
 """What the visitor sends arrives once and in order, and what he is sent is shown once: whatever becomes of the line."""
 
+from functools import partial
+
 from playwright.async_api import expect
 
 from tests.widget.conftest import Chat
@@ -14,8 +16,17 @@ def stored(chat: Chat) -> list[str]:
     return [frame["content"]["text"] for frame in chat.peer.session.frames if frame["from"]["kind"] == "visitor"]
 
 
+def has_stored(chat: Chat, text: str) -> bool:
+    return text in stored(chat)
+
+
+def later(ms: int) -> Frame:
+    return {"code": "unavailable", "retryable": True, "retry_after_ms": ms}
+
+
 async def left_in_outbox(chat: Chat) -> list[str]:
-    return await chat.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('throughline:site:out:'))")
+    keys: list[str] = await chat.page.evaluate("Object.keys(localStorage)")
+    return [key for key in keys if key.startswith("throughline:site:out:")]
 
 
 async def test_a_visit_without_a_word_opens_no_session(chat: Chat) -> None:
@@ -29,7 +40,7 @@ async def test_sent_then_read(chat: Chat) -> None:
     await chat.open()
     chat.peer.mute_acks = True
     chat.peer.lose = lambda frame: True
-    chat.peer.nack = lambda frame: {"code": "unavailable", "retryable": True, "retry_after_ms": 50} if len(chat.peer.of("msg")) < 2 else None
+    chat.peer.nack = lambda frame: later(50) if len(chat.peer.of("msg")) < 2 else None
     await chat.write("hello")
     await expect(chat.page.locator(".own.sending")).to_have_count(1)
     await chat.peer.until_heard("msg", 2)
@@ -64,7 +75,7 @@ async def test_many_breaks(chat: Chat) -> None:
         await chat.peer.say(f"theirs {number}")
         await chat.page.clock.run_for(31_000)
         await chat.live()
-        await chat.peer.until(lambda number=number: f"mine {number}" in stored(chat))
+        await chat.peer.until(partial(has_stored, chat, f"mine {number}"))
     assert stored(chat) == [f"mine {number}" for number in range(8)]
     await chat.page.clock.run_for(100)
     await expect(chat.items).to_have_count(16)
@@ -106,7 +117,7 @@ async def test_an_ack_that_does_not_come_is_not_waited_for_for_ever(chat: Chat) 
 async def test_the_outbox_survives_the_page(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
-    chat.peer.nack = lambda frame: {"code": "unavailable", "retryable": True, "retry_after_ms": 60_000}
+    chat.peer.nack = lambda frame: later(60_000)
     for text in ("a", "b", "c"):
         await chat.write(text)
     await expect(chat.page.locator(".own.sending")).to_have_count(3)
@@ -140,7 +151,7 @@ async def test_one_in_flight(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
     held = [True]
-    chat.peer.nack = lambda frame: {"code": "rate_limited", "retryable": True, "retry_after_ms": 30} if held[0] else None
+    chat.peer.nack = lambda frame: {**later(30), "code": "rate_limited"} if held[0] else None
     await chat.write("one")
     await chat.write("two")
     await chat.peer.until_heard("msg", 4)
@@ -245,7 +256,8 @@ async def test_an_answer_that_is_being_written(chat: Chat) -> None:
     for text in ("Your", "Your order", "Your order is"):
         await chat.peer.push({"t": "upd", "id": "m9", "content": {"text": text}, "final": False})
     await expect(chat.page.locator(".partial .bubble")).to_have_text("Your order is")
-    await chat.peer.record({"t": "msg", "id": "m9", "from": {"kind": "bot"}, "type": "text", "content": {"text": "Your order is here."}})
+    whole = {"type": "text", "content": {"text": "Your order is here."}}
+    await chat.peer.record({"t": "msg", "id": "m9", "from": {"kind": "bot"}, **whole})
     await expect(chat.page.locator(".partial")).to_have_count(0)
     assert await chat.texts() == ["Your order is here."]
     await chat.peer.push({"t": "upd", "id": "m10", "content": {"text": "half"}, "final": False})

@@ -17,8 +17,8 @@ def test_weighs_less_than_20_kb_on_the_wire() -> None:
 @pytest.mark.parametrize(
     "sink",
     [
-        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "createContextualFragment", "setHTML",
-        "srcdoc", "eval(", "new Function", "import(", ".cssText", 'setAttribute("style', "javascript:",
+        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "createContextualFragment",
+        "setHTML", "srcdoc", "eval(", "new Function", "import(", ".cssText", 'setAttribute("style', "javascript:",
     ],
 )  # fmt: skip
 def test_has_no_way_to_turn_text_into_anything_else(sink: str) -> None:

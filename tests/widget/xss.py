@@ -3,6 +3,8 @@
 Each one calls `alert`, breaks the page's policy, or leaves an element behind if anything parses it.
 """
 
+# ruff: noqa: E501
+
 from itertools import product
 
 HANDLERS = (
@@ -100,7 +102,7 @@ PLAIN = (
     "<img src='x'onerror='alert(1)'>",
     "<img\nsrc=x\nonerror\n=\nalert(1)>",
     "<img src=x:alert(alt) onerror=eval(src) alt=1>",
-    "<IMG SRC=\"jav&#x09;ascript:alert(1);\">",
+    '<IMG SRC="jav&#x09;ascript:alert(1);">',
     "<img srcset='x 1x' onerror=alert(1)>",
     "<picture><source srcset=x><img onerror=alert(1)></picture>",
     "<image src=x onerror=alert(1)>",
@@ -131,20 +133,20 @@ PLAIN = (
     "<%= alert(1) %>",
     "{% raw %}<script>alert(1)</script>{% endraw %}",
     "'-alert(1)-'",
-    "\"-alert(1)-\"",
+    '"-alert(1)-"',
     "';alert(1)//",
-    "\";alert(1)//",
+    '";alert(1)//',
     "`+alert(1)+`",
     "'><script>alert(1)</script>",
-    "\"><script>alert(1)</script>",
-    "\" autofocus onfocus=alert(1) x=\"",
+    '"><script>alert(1)</script>',
+    '" autofocus onfocus=alert(1) x="',
     "' onmouseover='alert(1)",
     "` onmouseover=`alert(1)",
-    "x\" style=\"position:fixed;inset:0\" onmouseover=\"alert(1)",
+    'x" style="position:fixed;inset:0" onmouseover="alert(1)',
     "]]><script>alert(1)</script>",
     "--><script>alert(1)</script>",
     "*/alert(1)/*",
-    "[x](https://ok.example\"onmouseover=\"alert(1))",
+    '[x](https://ok.example"onmouseover="alert(1))',
     "[x](https://ok.example 'onmouseover=alert(1)')",
     "[<img src=x onerror=alert(1)>](https://ok.example)",
     "[x](https://ok.example/<script>alert(1)</script>)",
@@ -152,7 +154,7 @@ PLAIN = (
     "**[x](javascript:alert(1))**",
     "- <img src=x onerror=alert(1)>\n- <script>alert(1)</script>",
     "1. <svg onload=alert(1)>",
-    "https://ok.example/\"onmouseover=\"alert(1)",
+    'https://ok.example/"onmouseover="alert(1)',
     "https://ok.example/<script>alert(1)</script>",
     "https://ok.example/'><img src=x onerror=alert(1)>",
     "https://user:pass@evil.example/",
@@ -173,9 +175,11 @@ PLAIN = (
 )
 
 TEXTS: tuple[str, ...] = tuple(
-    dict.fromkeys([
-        *PLAIN,
-        *(link.format(scheme) for link, scheme in product(LINKS, SCHEMES)),
-        *(tag.format(handler, number) for number, (tag, handler) in enumerate(product(TAGS, HANDLERS))),
-    ])
+    dict.fromkeys(
+        [
+            *PLAIN,
+            *(link.format(scheme) for link, scheme in product(LINKS, SCHEMES)),
+            *(tag.format(handler, number) for number, (tag, handler) in enumerate(product(TAGS, HANDLERS))),
+        ]
+    )
 )
