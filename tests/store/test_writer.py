@@ -93,6 +93,8 @@ async def test_receive_goes_before_jobs(sqlite_store: Store) -> None:
     with nobody_else_writes(sqlite_store):
         first = asyncio.ensure_future(sqlite_store.write(note))
         await asyncio.wait([first], timeout=0.05)
+        while sqlite_store.work._jobs:
+            await asyncio.sleep(0)
         rest = [asyncio.ensure_future(sqlite_store.write(note)) for _ in range(3)]
         rows = [asyncio.ensure_future(sqlite_store.receive([intake_row(id)])) for id in (1, 2)]
         await asyncio.wait([*rest, *rows], timeout=0.05)
