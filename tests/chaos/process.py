@@ -1,0 +1,150 @@
+"""The processes of a run: the gateway under test, which is killed and started, and the simulators, which are not.
+
+Rule: whatever happens to us, none of them outlives us.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.chaos.plan import (
+    ACCESS_TOKEN,
+    APP_SECRET,
+    ENDPOINT,
+    KEY,
+    NUMBERS,
+    SITE,
+    VERIFY_TOKEN,
+    WEB,
+    WIDGET,
+    Plan,
+)
+
+HOUSE = Path(__file__).resolve().parents[2]
+START_LIMIT_S = 30.0
+STOP_LIMIT_S = 40.0
+PR_SET_PDEATHSIG = 1
+
+
+class Process:
+    """One program in a process group of its own."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=HOUSE,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(HOUSE)},
+                preexec_fn=_dies_with_us if sys.platform == "linux" else None,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.kill()
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code, if it ended by itself."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group; returns when it is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def terminate(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, limit_s: float) -> int | None:
+        """The exit code; None: it does not end."""
+        try:
+            return self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+
+def gateway(plan: Plan) -> Process:
+    return Process(plan.path / "gateway.log", "-m", "gateway", "serve", "--config", str(plan.path / "gateway.yaml"))
+
+
+def meta(plan: Plan) -> Process:
+    return Process(plan.path / "meta.log", "-m", "tests.chaos.meta", str(plan.path / "plan.json"))
+
+
+def configure(plan: Plan) -> None:
+    """JSON is YAML, too. Whatever differs from the defaults is a documented setting."""
+    quick = {"per_second": 2000, "pair_per_second": 200, "pair_burst": 200}
+    tree: dict[str, Any] = {
+        "key": KEY,
+        "server": {"port": plan.gateway_port},
+        "store": {"data_dir": str(plan.path / "data"), "url": plan.url},
+        "rooms": {"max_attempts": 10, "retry_max_ms": 4_000},
+        "ai": {"engine": "echo"},
+        "media": {"min_free_bytes": 0, "media_min_free_bytes": 0},
+        "transport": {"channels": dict.fromkeys(NUMBERS.values(), quick)},
+        "log": {"level": "warning", "format": "json"},
+        "endpoints": {
+            ENDPOINT: {
+                "type": "whatsapp",
+                "numbers": [{"channel": channel, "phone_number_id": number} for number, channel in NUMBERS.items()],
+                "access_token": ACCESS_TOKEN,
+                "app_secrets": [APP_SECRET],
+                "verify_token": VERIFY_TOKEN,
+                "graph_url": f"{plan.meta_url}/v24.0",
+            },
+            WEB: {"type": "webchat", "secret": "s" * 40, "widget_key": WIDGET, "allowed_origins": [SITE]},
+        },
+    }
+    if plan.database == "postgresql":
+        # The claims of a node that was killed lapse by time alone: shorter than the time between two kills.
+        tree["rooms"] |= {"lease_ms": 2_000}
+        tree["transport"] |= {"timeout_ms": 1_200, "connect_timeout_ms": 1_000}
+        tree["ai"] |= {"deadline_ms": 1_500}
+    (plan.path / "gateway.yaml").write_text(json.dumps(tree, indent=1))
+
+
+def ask(url: str, method: str = "GET", limit_s: float = 10.0) -> bytes | None:
+    """None: nobody answers, or not with 200."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=limit_s) as answer:
+            data: bytes = answer.read()
+            return data
+    except (OSError, urllib.error.URLError):
+        return None
+
+
+def until_ready(process: Process, url: str) -> float | None:
+    """Seconds until it answered; None: it ended, or never did."""
+    started = time.monotonic()
+    while process.ended is None and time.monotonic() - started < START_LIMIT_S:
+        if ask(url, limit_s=1.0) is not None:
+            return time.monotonic() - started
+        time.sleep(0.02)
+    return None
+
+
+def _dies_with_us() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
