@@ -24,6 +24,8 @@ from gateway.core import Core
 
 __all__ = ["ApiSettings", "openapi", "routes"]
 
+ELSEWHERE = "/v1{rest:(/.*)?}"
+
 
 def routes(core: Core, settings: ApiSettings | None = None) -> list[web.RouteDef]:
     limits = settings or ApiSettings()
@@ -31,7 +33,7 @@ def routes(core: Core, settings: ApiSettings | None = None) -> list[web.RouteDef
     return [
         *(web.route(one.method, one.path, serving(one, api, keys)) for one in OPERATIONS),
         web.route("GET", DOCUMENT_PATH, guarded(_document)),
-        web.route("*", "/v1{rest:(/.*)?}", guarded(_elsewhere)),
+        web.route("*", ELSEWHERE, guarded(_elsewhere)),
     ]
 
 

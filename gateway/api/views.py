@@ -7,21 +7,15 @@ from msgspec.structs import replace
 
 from gateway.api import shapes
 from gateway.directory import from_ms
-from gateway.store.overview import DeadRow, FailureRow, LinkRow, OrphanRow, StuckRow
+from gateway.store.overview import STATES, DeadRow, FailureRow, LinkRow, OrphanRow, StuckRow
 from gateway.store.people import AddressRow
 from gateway.store.reads import Shown
-from gateway.store.schema import DEAD, DONE, DOUBT, DUE, FAILED, PARKED, SENDING, SUPERSEDED
+from gateway.store.schema import FAILED, PARKED
 from gateway.store.threads import LegRow
 from normalizer import codec
 from normalizer.envelope import Evidence
 from normalizer.ids import AgentId, ContactId
 from router.conversation import Agent, Ai, Conversation, Holder, Nobody, Queue, kind_of
-
-STATES = {
-    DUE: "due", SENDING: "sending", DOUBT: "doubt", DONE: "done", SUPERSEDED: "superseded", FAILED: "failed",
-    PARKED: "parked", DEAD: "dead",
-}  # fmt: skip
-"""States of a command, in words."""
 
 
 def instant(ms: int | None) -> datetime | None:
@@ -146,11 +140,7 @@ def failure(row: FailureRow) -> shapes.FailureView:
     return shapes.FailureView(
         command_id=row.command_id,
         what=row.kind,
-        state=command_state(row.state),
+        state=STATES.get(row.state, str(row.state)),
         error=row.error,
         at=from_ms(row.at),
     )
-
-
-def command_state(state: int) -> str:
-    return STATES.get(state, str(state))

@@ -9,13 +9,34 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from gateway.store import people
-from gateway.store.schema import DEAD, FAILED, FINAL, PARKED, command, contact, conversation, dead, parked
+from gateway.store.schema import (
+    DEAD,
+    DONE,
+    DOUBT,
+    DUE,
+    FAILED,
+    FINAL,
+    PARKED,
+    SENDING,
+    SUPERSEDED,
+    command,
+    contact,
+    conversation,
+    dead,
+    parked,
+)  # fmt: skip
 from gateway.store.statement import AnyOf, Statement, b
 from gateway.store.tx import Tx
 from normalizer.ids import ChannelId, CommandId, ContactId, ConversationId, EnvelopeId, ExternalId
 
 STUCK = (FAILED, PARKED, DEAD)
 """States of a command that ended without success: a person may decide to try it again."""
+
+STATES = {
+    DUE: "due", SENDING: "sending", DOUBT: "doubt", DONE: "done", SUPERSEDED: "superseded", FAILED: "failed",
+    PARKED: "parked", DEAD: "dead",
+}  # fmt: skip
+"""States of a command, in words."""
 
 MS_SHIFT = 20
 """The numbers of intake rows and commands are a time in milliseconds above this many bits."""

@@ -113,13 +113,17 @@ _WITH_FILES = Statement(
 )  # fmt: skip
 
 
-def uses(tx: Tx, after: str, most: int) -> tuple[str | None, list[tuple[str, EnvelopeId, int]]]:
+Use = tuple[str, EnvelopeId, int]
+"""A file, the message, and which part of it."""
+
+
+def uses(tx: Tx, after: str, most: int) -> tuple[str | None, list[Use]]:
     """What messages say about the files that they use, and the key to go on from (None: that was all)."""
     rows = tx.rows(_WITH_FILES, (after, _STORED, most))
     found = [use for id, content in rows for use in _uses_of(EnvelopeId(id), bytes(content))]
     return (rows[-1][0] if rows else None), found
 
 
-def _uses_of(id: EnvelopeId, content: bytes) -> list[tuple[str, EnvelopeId, int]]:
+def _uses_of(id: EnvelopeId, content: bytes) -> list[Use]:
     parts = media_parts(codec.decode(content).body)
     return [(part.media.stored, id, place) for place, part in parts if part.media.stored is not None]

@@ -1,0 +1,136 @@
+"""What is in order and what is not: configuration, key, disk, database, AI engine, and every channel's provider.
+
+Rule: every check runs, whatever those before it found; none of them changes anything or writes to anybody.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct
+
+from adapters import REGISTRY
+from gateway.api.channels import probe
+from gateway.clock import Clock
+from gateway.commands import Failed
+from gateway.directory import Mounted
+from gateway.media import MediaStore
+from gateway.operator.house import opened
+from gateway.security import key_id
+from gateway.settings import Config
+from gateway.store.migrate import HEAD
+from gateway.store.reads import alive
+from gateway.store.store import StoreUnavailable
+from gateway.transport import Transport
+
+PROBE_TIMEOUT_MS = 10_000
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    check: str
+    ok: bool
+    detail: str
+
+
+def doctor(config: Config) -> list[Finding]:
+    """One finding for each check; several channels are asked at once."""
+    return [*(check(config) for check in CHECKS), *_channels(config)]
+
+
+def _configuration(config: Config) -> Finding:
+    return Finding(check="configuration", ok=True, detail=f"in order, {len(config.endpoints)} endpoints")
+
+
+def _key(config: Config) -> Finding:
+    return Finding(check="key", ok=bool(config.key), detail=f"there, id {key_id(config.key)}")
+
+
+def _data_dir(config: Config) -> Finding:
+    folder = Path(config.store.data_dir)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(check="data_dir", ok=False, detail=f"{existing} cannot be written to")
+    return Finding(check="data_dir", ok=True, detail=f"{folder} can be written to" if existing == folder else
+                   f"{folder} will be made")  # fmt: skip
+
+
+def _disk(config: Config) -> Finding:
+    folder = Path(config.store.data_dir)
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    media = config.media
+    text = f"{free // 1_048_576} MiB free"
+    if free < media.min_free_bytes:
+        return Finding(check="disk", ok=False, detail=f"{text}: nothing is taken in below `media.min_free_bytes`")
+    if free < media.media_min_free_bytes:
+        return Finding(check="disk", ok=False, detail=f"{text}: no files below `media.media_min_free_bytes`")
+    return Finding(check="disk", ok=True, detail=text)
+
+
+def _database(config: Config) -> Finding:
+    try:
+        with opened(config) as store:
+            store.read_now(alive)
+    except (Failed, StoreUnavailable) as error:
+        return Finding(check="database", ok=False, detail=str(error))
+    return Finding(check="database", ok=True, detail=f"{store.database.name} answers, revision {HEAD}")
+
+
+def _engine(config: Config) -> Finding:
+    from gateway.app import make_engine
+    from gateway.engines.base import EngineMisconfigured
+
+    try:
+        engine = make_engine(config)
+    except EngineMisconfigured as error:
+        return Finding(check="engine", ok=False, detail=str(error))
+    return Finding(check="engine", ok=True, detail="people only" if engine is None else f"{config.ai.engine} starts")
+
+
+CHECKS: tuple[Callable[[Config], Finding], ...] = (_configuration, _key, _data_dir, _disk, _database, _engine)
+
+
+# --- channels -----------------------------------------------------------------------------------------------------
+
+
+def _channels(config: Config) -> list[Finding]:
+    return asyncio.run(_probe_all(config)) if config.endpoints else []
+
+
+async def _probe_all(config: Config) -> list[Finding]:
+    clock = Clock()
+    asked = [(mounted, channel) for mounted in _mounted(config) for channel in mounted.channels]
+    async with _transport(config, clock) as transport:
+        answers = await asyncio.gather(
+            *(probe(mounted, one.account, transport, clock, PROBE_TIMEOUT_MS) for mounted, one in asked)
+        )
+    return [
+        Finding(check=f"channel {one.id} ({mounted.type})", ok=health.ok, detail=health.detail)
+        for (mounted, one), health in zip(asked, answers, strict=True)
+    ]
+
+
+@asynccontextmanager
+async def _transport(config: Config, clock: Clock) -> AsyncIterator[Transport]:
+    """With a place for files that nobody else sees: nothing is fetched, and the data stay as they are."""
+    with TemporaryDirectory() as folder:
+        media = MediaStore(Path(folder), config.media, clock)
+        try:
+            async with Transport(config.transport, config.guard, media, clock) as transport:
+                yield transport
+        finally:
+            media.close()
+
+
+def _mounted(config: Config) -> Iterator[Mounted]:
+    for one in config.endpoints.values():
+        yield Mounted(
+            id=one.id,
+            type=one.type,
+            adapter=REGISTRY[one.type].build(one.id, one.settings),
+            channels=one.channels,
+            credentials=one.settings.credentials(),
+        )
