@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,7 +68,7 @@ class Database:
 
 
 def _rows(connection: sa.Connection, table: sa.Table, *columns: str) -> list[Row]:
-    wanted = [table.c[name] for name in columns] or [table]
+    wanted = [table.c[name] for name in columns or table.c.keys()]
     return [dict(row._mapping) for row in connection.execute(sa.select(*wanted))]
 
 
@@ -139,7 +140,7 @@ class Auditor:
     def _receipts_stored(self) -> None:
         wanted = {(one.target, one.status) for one in self.journal.told if one.acked_at is not None}
         bodies = (self.db.decoded[row["id"]].body for row in self.db.envelopes if row["kind"] == "receipt")
-        stored = Counter((body.target, body.status.value) for body in bodies
+        stored = Counter((str(body.target), body.status.value) for body in bodies
                          if isinstance(body, Receipt) and str(body.target).startswith("wamid.out."))  # fmt: skip
         self.found.note(
             "receipt lost", (f"{target} {status}" for target, status in wanted if not stored[target, status])
@@ -150,9 +151,6 @@ class Auditor:
         body = self.db.decoded[id].body
         parts = body.parts if isinstance(body, Message) else ()
         return "".join(part.text for part in parts if isinstance(part, Text))
-
-    def _conversation(self, id: str) -> list[Row]:
-        return self._placed().get(id, [])
 
     def _placed(self) -> dict[str, list[Row]]:
         found: defaultdict[str, list[Row]] = defaultdict(list)
@@ -211,7 +209,7 @@ class Auditor:
             self.found.note("parked although a receipt told", [row["id"]])
 
     def _twice(self, row: Row, accepts: list[Accepted]) -> None:
-        for first, second in zip(accepts, accepts[1:], strict=False):
+        for first, second in pairwise(accepts):
             if row["doubts"] < 1 or self._told(first.id, before=second.at - IN_TIME_S):
                 self.found.note("doubled", [row["id"]])
             else:
@@ -239,7 +237,7 @@ class Auditor:
                 legs[row["leg_id"]].append((envelope["seq"], accepts[0].at, id))
         for sends in legs.values():
             sends.sort()
-            late = (id for (_, at, _), (_, then, id) in zip(sends, sends[1:], strict=False) if then < at)
+            late = (id for (_, at, _), (_, then, id) in pairwise(sends) if then < at)
             self.found.note("sent out of order", late)
 
     def _answered(self) -> None:

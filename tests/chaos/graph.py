@@ -54,6 +54,8 @@ class Graph:
                 return error(400, 131056)
             case "cut before":
                 return cut(request)
+            case _:
+                pass
         accepted = self._accept(number, body)
         await asyncio.sleep(SLOW_S if fault == "slow" else self.random.uniform(0, 0.03))
         if fault == "cut after":

@@ -4,7 +4,7 @@ Deliveries are repeated with a growing pause until they are answered with 200, a
 GET /progress; POST /stop ends the customers' writing; POST /end waits for what is under way and writes the journal.
 
 Rule: it never reads anything of the gateway's but the answers to its own requests.
-Rule: a customer's next message goes out when the request with the one before was acknowledged; so their order is defined.
+Rule: a customer writes on once the request with the message before was acknowledged: that defines their order.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Customer:
     def __init__(self, id: str, number: str) -> None:
         self.id, self.number = id, number
         self.count = 0
-        self.texts = ALPHABETS
 
 
 class Meta:
@@ -62,7 +61,6 @@ class Meta:
         self.started = time.monotonic()
         self.tokens, self.refilled = 0.0, self.started
         self.waiting = 0
-        self.keys: dict[str, str] = {}
 
     # --- what there is to deliver ---------------------------------------------------------------------------------
 

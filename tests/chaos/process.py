@@ -5,7 +5,6 @@ Rule: whatever happens to us, none of them outlives us.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -35,7 +34,14 @@ from tests.chaos.plan import (
 HOUSE = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 40.0
-PR_SET_PDEATHSIG = 1
+TIED = """
+import os, sys
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Becomes the program, after it has asked the kernel to end it when we end."""
 
 
 class Process:
@@ -45,14 +51,13 @@ class Process:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [sys.executable, "-I", "-S", "-c", TIED, sys.executable, *arguments],
                 cwd=HOUSE,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": str(HOUSE)},
-                preexec_fn=_dies_with_us if sys.platform == "linux" else None,
             )
 
     def __enter__(self) -> Self:
@@ -144,7 +149,3 @@ def until_ready(process: Process, url: str) -> float | None:
             return time.monotonic() - started
         time.sleep(0.02)
     return None
-
-
-def _dies_with_us() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
