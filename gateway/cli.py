@@ -87,6 +87,13 @@ def with_json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="JSON lines instead of a table.")(command)
 
 
+def with_data_dir(command: F) -> F:
+    return click.option(
+        "--data-dir", default="./demo-data", show_default=True, type=click.Path(file_okay=False, path_type=Path),
+        help="Where the demo keeps its conversations.",
+    )(command)  # fmt: skip
+
+
 def _load(path: Path) -> "Config":
     from gateway.config import load
 
@@ -99,15 +106,15 @@ def _load(path: Path) -> "Config":
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option(
-    "--data-dir", default="./demo-data", show_default=True, type=click.Path(file_okay=False, path_type=Path),
-    help="Where conversations are kept.",
-)  # fmt: skip
+@with_data_dir
 def demo(host: str, port: int, data_dir: Path) -> None:
     """A gateway with every provider simulated on this machine; needs no account and no configuration."""
-    from gateway import app, sandbox
+    from gateway import app, observe, sandbox
+    from gateway.commands.demo import welcome
 
-    app.run(sandbox.demo_config(data_dir, host=host, port=port, environ=os.environ), sandbox=True)
+    config = sandbox.demo_config(data_dir, host=host, port=port, environ=os.environ)
+    observe.configure(config.log.level, config.log.format, sys.stderr)
+    app.run(config, sandbox=True, ready=lambda url: welcome(config, wished_port=port))
 
 
 @main.command()
@@ -253,18 +260,25 @@ def trace(config_path: Path, external_id: str, as_json: bool) -> None:
 
 
 @main.command()
-@with_config
+@with_data_dir
 @click.argument("endpoint")
 @click.argument("text")
-@click.option("--sender", help="The customer's address value. Default: one of the simulator's own.")
-@click.option("--count", default=1, show_default=True, type=click.IntRange(min=1), help="How many messages.")
-@click.option("--url", help="Where the gateway listens. Default: as configured.")
-def simulate(config_path: Path, endpoint: str, text: str, sender: str | None, count: int, url: str | None) -> None:
-    """Write TEXT to ENDPOINT of a running gateway as its provider would, signature included."""
-    config = _load(config_path)
-    from gateway import operator
+@click.option("--sender", help="The customer's number; a new one gets a phone. Default: one of the simulator's own.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many messages.")
+@click.option(
+    "--wait", "wait_s", default=10.0, show_default=True, type=click.FloatRange(0, 600),
+    help="Seconds to wait for an answer; 0 waits for none.",
+)  # fmt: skip
+@click.option("--url", help="Where the demo listens. Default: the one that used the folder last.")
+def simulate(
+    data_dir: Path, endpoint: str, text: str, sender: str | None, count: int, wait_s: float, url: str | None
+) -> None:
+    """Write TEXT to ENDPOINT of a running demo as a customer, through its simulator, and print what is answered."""
+    from gateway.sandbox.remote import Script
+    from gateway.sandbox.remote import simulate as run
 
-    click.echo(operator.simulate(config, endpoint, text, sender=sender, count=count, url=url))
+    script = Script(endpoint=endpoint, text=text, sender=sender, count=count, wait_s=wait_s)
+    run(script, data_dir, url, click.echo)
 
 
 @main.command()

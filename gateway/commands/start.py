@@ -40,7 +40,7 @@ def begin(path: Path, types: Collection[str]) -> Begun:
     except FileExistsError:
         raise Failed(f"{path} is there already; it was left as it is") from None
     key = path.parent / KEY_FILE
-    return Begun(config=path, key=key, key_is_new=_write_key(key), variables=_variables(text))
+    return Begun(config=path, key=key, key_is_new=write_key(key), variables=_variables(text))
 
 
 def _variables(text: str) -> tuple[str, ...]:
@@ -48,7 +48,8 @@ def _variables(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.findall(r"\$\{(\w+)\}", said)))
 
 
-def _write_key(path: Path) -> bool:
+def write_key(path: Path) -> bool:
+    """False: there is one already, and it stays."""
     try:
         _write_new(path, new_key(Ids(Clock()).token()) + "\n", 0o600)
     except FileExistsError:

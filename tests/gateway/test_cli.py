@@ -124,7 +124,7 @@ def test_check_shows_what_is_in_force_without_secrets(here: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [("serve",), ("check",), ("doctor",), ("migrate",), ("token", "create", "x"), ("send", "a", "b"), ("replay",),
-     ("trace", "x"), ("simulate", "a", "b"), ("prune",)],
+     ("trace", "x"), ("prune",)],
 )  # fmt: skip
 def test_without_a_configuration_nothing_starts(here: Path, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
