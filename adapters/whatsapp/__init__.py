@@ -67,7 +67,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     numbers: Annotated[
         tuple[Number, ...], Meta(description="Several numbers: a list of `channel` and `phone_number_id`.")
     ] = ()
-    waba_id: Annotated[str | None, Meta(description="Id of the WhatsApp business account.")] = None
+    waba_id: Annotated[
+        str | None, Meta(description="Id of the WhatsApp business account; `doctor` then checks its webhooks.")
+    ] = None
     access_token: Annotated[Secret | None, Meta(description="System user token with whatsapp_business_messaging.")] = (
         None
     )
@@ -150,7 +152,7 @@ class WhatsApp:
         return (yield from fetch(self._api(ctx.account), media))
 
     def probe(self, ctx: CallContext) -> Flow[Health]:
-        return (yield from probe(self._api(ctx.account)))
+        return (yield from probe(self._api(ctx.account), self._config.waba_id))
 
     def _api(self, *wanted: str | None) -> Api:
         accounts = [number.phone_number_id for number in self._config.numbers]

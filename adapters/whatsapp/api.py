@@ -62,11 +62,21 @@ def account_of(accounts: Sequence[str], *wanted: str | None) -> str:
     return found
 
 
-def probe(api: Api) -> Flow[Health]:
-    """Asks for the number itself: address, token and id are right if it answers."""
+def probe(api: Api, waba_id: str | None) -> Flow[Health]:
+    """Asks for the number itself (address, token and id are right if it answers), and whether webhooks are on."""
     fields = "display_phone_number,verified_name,quality_rating"
     try:
         number = yield from ask(api.get(f"{api.account}?fields={fields}"), wire.NumberInfo)
     except SendError as error:
         return Health(ok=False, detail=f"{error.code}: {error.text}")
-    return Health(ok=True, detail=f"number {api.account} answers, quality {number.quality_rating or 'unknown'}")
+    found = f"number {api.account} answers, quality {number.quality_rating or 'unknown'}"
+    if waba_id is None:
+        return Health(ok=True, detail=found)
+    try:
+        apps = yield from ask(api.get(f"{waba_id}/subscribed_apps"), wire.SubscribedApps)
+    except SendError as error:
+        # Reading this takes a permission of its own, which sending does not need.
+        return Health(ok=True, detail=f"{found}; its webhooks could not be checked ({error.code})")
+    if not apps.data:
+        return Health(ok=False, detail=f"{found}; no app is subscribed to account {waba_id}: nothing will come in")
+    return Health(ok=True, detail=f"{found}; webhooks are on")

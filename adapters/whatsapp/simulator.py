@@ -63,7 +63,9 @@ class Meta:
         graph_url: str = "https://graph.facebook.com/v24.0",
         waba_id: str = "102290129340398",
     ) -> None:
-        self.world = World(access_token=access_token, graph_url=graph_url, numbers={n.id: n for n in numbers}, ids=ids)
+        self.world = World(
+            access_token=access_token, graph_url=graph_url, numbers={n.id: n for n in numbers}, ids=ids, waba_id=waba_id
+        )
         self.batch = 1
         """Updates in one POST, up to 1,000."""
         self.duplicates = False
@@ -73,7 +75,6 @@ class Meta:
         self._app_secret = app_secret
         self._verify_token = verify_token
         self._webhook_url = webhook_url
-        self._waba_id = waba_id
         self._items: list[Item] = []
         self._pending: list[Pending] = []
 
@@ -144,7 +145,7 @@ class Meta:
 
     def _document(self, items: Sequence[Item]) -> dict[str, Any]:
         changes = [{"value": self._value(item), "field": item.field} for item in items]
-        return {"object": "whatsapp_business_account", "entry": [{"id": self._waba_id, "changes": changes}]}
+        return {"object": "whatsapp_business_account", "entry": [{"id": self.world.waba_id, "changes": changes}]}
 
     def _value(self, item: Item) -> dict[str, Any]:
         number = self.world.numbers[item.account]

@@ -84,6 +84,9 @@ def _route(world: World, request: Request, headers: Mapping[str, str], now: date
             number = world.numbers[account]
             known = {"id": account, "display_phone_number": number.display, "verified_name": "Simulated"}
             return json_reply({**known, "quality_rating": "GREEN"}), []
+        case "GET", [world.waba_id, "subscribed_apps"]:
+            app = {"whatsapp_business_api_data": {"id": "1", "name": "Simulated"}}
+            return json_reply({"data": [app] if world.subscribed else []}), []
         case "GET", [media_id] if media_id in world.media:
             return _resolve(world, media_id, parse_qs(parts.query), now), []
         case "DELETE", [media_id] if media_id in world.media:

@@ -96,6 +96,9 @@ class World(Struct):
     graph_url: str
     numbers: dict[str, Number]
     ids: Iterator[str]
+    waba_id: str = "102290129340398"
+    subscribed: bool = True
+    """The app gets the account's webhooks."""
     customers: list[Customer] = field(default_factory=list)
     groups: dict[str, list[Customer]] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)

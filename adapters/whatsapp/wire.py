@@ -324,6 +324,12 @@ class NumberInfo(Struct, frozen=True):
     quality_rating: str | None = None
 
 
+class SubscribedApps(Struct, frozen=True):
+    """Of `GET /<WABA id>/subscribed_apps`: who gets the account's webhooks."""
+
+    data: list[Raw] = []
+
+
 class ErrorAnswer(Struct, frozen=True):
     error: Error | None = None
 

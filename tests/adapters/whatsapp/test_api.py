@@ -5,6 +5,7 @@ import pytest
 from adapters.base import CallContext, HttpCall, NoAnswer, Refused, Reply
 from adapters.whatsapp import Config, Number, WhatsApp
 from adapters.whatsapp.api import Api, account_of, encode
+from tests.adapters.whatsapp.simulated import meta, on_the_wire
 from tests.adapters.whatsapp.support import ACCOUNT, CONFIG, GRAPH, TOKEN
 from tests.kit import drive
 from tests.kit.cases import NOW, Answer
@@ -35,30 +36,47 @@ def test_odd_text_is_encoded() -> None:
     assert encode({"a": ["x\ud800"]}) == '{"a":["x\ufffd"]}'.encode()
 
 
+NUMBER = Reply(200, {}, b'{"id":"1","quality_rating":"GREEN"}')
+
+
 @pytest.mark.parametrize(
-    ("answer", "ok"),
+    ("answers", "ok", "words"),
     [
-        (Reply(200, {}, b'{"id":"1","quality_rating":"GREEN"}'), True),
-        (Reply(401, {}, b'{"error":{"code":190}}'), False),
-        (Reply(400, {}, b'{"error":{"code":100}}'), False),
-        (Reply(200, {}, b"<html>"), False),
-        (NoAnswer("no answer came in time"), False),
+        ([NUMBER, Reply(200, {}, b'{"data":[{}]}')], True, "webhooks are on"),
+        ([NUMBER, Reply(200, {}, b'{"data":[]}')], False, "nothing will come in"),
+        ([NUMBER, Reply(403, {}, b'{"error":{"code":10}}')], True, "could not be checked"),
+        ([Reply(401, {}, b'{"error":{"code":190}}')], False, "credentials_refused"),
+        ([Reply(400, {}, b'{"error":{"code":100}}')], False, "refused"),
+        ([Reply(200, {}, b"<html>")], False, "no_answer"),
+        ([NoAnswer("no answer came in time")], False, "no_answer"),
     ],
 )
-def test_probe(answer: Answer, ok: bool) -> None:
-    """The number answers, or its health says why not; a probe never raises and shows no secret."""
-    driven = drive(WhatsApp(CONFIG).probe(CallContext(now=NOW)), [answer])
-    (call,) = driven.calls
-    assert isinstance(call, HttpCall)
-    assert call.url.startswith(f"{GRAPH}/{ACCOUNT}?fields=")
+def test_probe(answers: list[Answer], ok: bool, words: str) -> None:
+    """The number answers and is heard, or its health says why not; a probe never raises and shows no secret."""
+    driven = drive(WhatsApp(CONFIG).probe(CallContext(now=NOW)), answers)
+    assert isinstance(driven.calls[0], HttpCall)
+    assert driven.calls[0].url.startswith(f"{GRAPH}/{ACCOUNT}?fields=")
+    assert driven.unused == 0
     assert driven.value is not None
     assert driven.value.ok is ok
+    assert words in driven.value.detail
     assert TOKEN not in driven.value.detail
 
 
+def test_the_simulator_is_healthy() -> None:
+    """Both questions of a probe are answered as the provider would."""
+    simulated = meta()
+    for subscribed in (True, False):
+        simulated.world.subscribed = subscribed
+        flow = WhatsApp(CONFIG).probe(CallContext(now=NOW))
+        driven = drive(flow, lambda call: simulated.answer(on_the_wire(call), NOW))
+        assert driven.value is not None
+        assert driven.value.ok is subscribed
+
+
 def test_each_number_is_probed_by_its_account() -> None:
-    """Several numbers under one app are told apart."""
+    """Several numbers under one app are told apart; without the account's id nothing more is asked."""
     several = Config(numbers=(Number("a", "1"), Number("b", "2")), access_token=TOKEN)
-    driven = drive(WhatsApp(several).probe(CallContext(now=NOW, account="2")), [Reply(200, {}, b"{}")])
+    driven = drive(WhatsApp(several).probe(CallContext(now=NOW, account="2")), [NUMBER])
     assert isinstance(driven.calls[0], HttpCall)
     assert driven.calls[0].url.startswith(f"{GRAPH}/2?")

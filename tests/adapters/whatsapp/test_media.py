@@ -10,8 +10,8 @@ from adapters.whatsapp import simulator_content as content
 from adapters.whatsapp.api import Api
 from adapters.whatsapp.media import fetch
 from normalizer.envelope import MediaRef, Message, media_parts
+from tests.adapters.whatsapp.simulated import meta, on_the_wire, sheena
 from tests.adapters.whatsapp.support import ACCOUNT, GRAPH, SUBJECT, TOKEN
-from tests.adapters.whatsapp.test_simulator import meta, on_the_wire, sheena
 from tests.kit import drive
 from tests.kit.cases import NOW, Answer
 from tests.kit.flow import Driven

@@ -12,8 +12,8 @@ from adapters.whatsapp.simulator_world import Customer
 from normalizer.address import match_key
 from normalizer.envelope import AddressChange, Envelope
 from normalizer.ids import MatchKey
+from tests.adapters.whatsapp.simulated import meta
 from tests.adapters.whatsapp.support import SUBJECT
-from tests.adapters.whatsapp.test_simulator import meta
 from tests.kit.cases import NOW
 
 
