@@ -71,9 +71,19 @@ class Processor:
         except StoreUnavailable:
             return False
         items = [item for row in rows for item in await self._read(row)]
-        for batch in slices(items, self._settings.batch):
-            await self._settle(batch)
+        try:
+            for batch in slices(items, self._settings.batch):
+                await self._settle(batch)
+        except LostClaim:
+            await self._let_go(rows)
         return bool(rows)
+
+    async def _let_go(self, rows: list[Claimed]) -> None:
+        """One row is another's by now: what is left of the claim may not overtake it, nor what comes after it."""
+        try:
+            await self._store.write(lambda tx: intake.release(tx, [(row.id, row.epoch) for row in rows]))
+        except StoreUnavailable:
+            return
 
     def _claim(self, tx: Tx) -> list[Claimed]:
         upto = max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
@@ -102,7 +112,7 @@ class Processor:
             except Raced:
                 continue
             except LostClaim:
-                return
+                raise
             except StoreUnavailable:
                 await self._wake.intake.wait(self._settings.poll_ms / 1000)
             except Exception as error:  # noqa: BLE001  because one bad item must not stop its neighbours

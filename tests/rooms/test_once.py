@@ -1,0 +1,96 @@
+"""Promise 2: duplicates have no effect, however late and from wherever they come."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.store import intake
+from tests.rooms.world import World, text
+
+
+async def test_twice_in_one_batch(world: World) -> None:
+    await world.post(text("in.1"), text("in.1"))
+    await world.run()
+    assert (await world.talk(), world.graph.texts) == (["customer: hello", "ai: re: hello"], ["re: hello"])
+
+
+async def test_twice_in_two_requests(world: World) -> None:
+    for _ in range(2):
+        await world.post(text("in.1"), parse=False)
+    await world.processor.drain()
+    await world.run()
+    assert (await world.seqs(), world.graph.texts) == ([1, 2], ["re: hello"])
+
+
+async def test_months_later_and_after_a_restart(world: World) -> None:
+    await world.post(text("in.1"))
+    await world.run()
+    await world.crash()
+    world.clock.advance(200 * 86_400)
+    await world.post(text("in.1"))
+    await world.run()
+    assert (await world.seqs(), world.graph.texts) == ([1, 2], ["re: hello"])
+
+
+async def test_the_same_id_on_another_channel_is_another_event(world: World) -> None:
+    await world.post(text("in.1"))
+    await world.post(text("in.1"), account="106540352242923")
+    assert [one for one in await world.talk() if one.startswith("customer")] == ["customer: hello"] * 2
+
+
+async def test_two_workers_get_the_same_event_at_once(postgres_world: World) -> None:
+    world = postgres_world
+    others = [world.another_processor(f"other-{number}") for number in range(3)]
+    for number in range(40):
+        await asyncio.gather(*(world.post(text(f"in.{number}"), parse=False) for _ in range(3)))
+    await asyncio.gather(*(one.drain() for one in others))
+    await world.processor.drain()
+    assert sorted(await world.talk()) == ["customer: hello"] * 40
+    assert await world.seqs() == list(range(1, 41))
+
+
+async def test_a_repeated_frame_hears_what_became_of_the_first(world: World) -> None:
+    first = await world.frame("s1", id="1", text="hello")
+    again = await world.frame("s1", id="1", text="hello")
+    other = await world.frame("s1", id="1", text="something else")
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    (one,), (two,), (three,) = first.placed, again.placed, other.placed
+    assert (one.duplicate, two.duplicate, three.duplicate) == (False, True, True)
+    assert (two.conflict, three.conflict) == (False, True)
+    assert {(placed.envelope_id, placed.seq, placed.wire_seq) for placed in (one, two, three)} == {
+        (one.envelope_id, 1, 1)
+    }
+
+
+async def test_one_key_of_two_is_enough(world: World) -> None:
+    """A provider that has two names for an event may use the one, the other or both."""
+    rows = [("a", "b"), ("b", "c"), ("c",), ("d",)]
+    for number, keys in enumerate(rows):
+        world.desk.keys = keys
+        await world.frame("s1", id=str(number), text=str(number))
+    assert await world.talk() == ["customer: 0", "customer: 3"]
+
+
+async def test_an_agents_reply_with_the_same_key_is_one_reply(world: World) -> None:
+    await world.post(text("in.1"))
+    for said in ("once", "twice"):
+        await world.reply(said, key="k1")
+    await world.run()
+    assert world.graph.texts == ["once"]
+
+
+async def test_a_worker_that_lost_its_claim_writes_nothing(postgres_world: World) -> None:
+    """It was paused for longer than its lease; another one did its work meanwhile."""
+    world = postgres_world
+    await world.post(text("in.1"), parse=False)
+    paused = await world.store.write(lambda tx: intake.claim(tx, "paused", upto=2**62, lease_ms=30_000, most=9))
+    world.clock.advance(31)
+    other = await world.store.write(lambda tx: intake.claim(tx, "other", upto=2**62, lease_ms=30_000, most=9))
+    world.processor._claim = lambda tx: paused  # type: ignore[method-assign]
+    await world.processor._round()
+    assert ([row.epoch for row in other], await world.conversations()) == ([2], [])
+    world.clock.advance(31)
+    await world.another_processor("third").drain()
+    assert await world.talk() == ["customer: hello"]
