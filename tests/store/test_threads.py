@@ -62,7 +62,8 @@ def test_a_known_conversation_is_not_overwritten_by_adding_it_again(store: Store
 
 def test_locking_gives_the_conversations_in_the_order_of_their_ids(store: Store) -> None:
     wanted = [ConversationId(f"c{n}") for n in (3, 1, 2)]
-    put(store, *(conversation(id) for id in wanted))
+    for id in wanted:
+        put(store, conversation(id))
     assert list(store.write_now(lambda tx: threads.lock(tx, wanted))) == ["c1", "c2", "c3"]
 
 

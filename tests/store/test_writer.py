@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,15 +91,19 @@ async def test_receive_goes_before_jobs(sqlite_store: Store) -> None:
     def note(tx: Tx) -> None:
         depths.append(intake.depth(tx))
 
-    with nobody_else_writes(sqlite_store):
-        first = asyncio.ensure_future(sqlite_store.write(note))
-        await asyncio.wait([first], timeout=0.05)
-        while sqlite_store.work._jobs:
-            await asyncio.sleep(0)
-        rest = [asyncio.ensure_future(sqlite_store.write(note)) for _ in range(3)]
-        rows = [asyncio.ensure_future(sqlite_store.receive([intake_row(id)])) for id in (1, 2)]
-        await asyncio.wait([*rest, *rows], timeout=0.05)
-        assert sqlite_store.work.intake_waits
+    def busy(tx: Tx) -> None:
+        note(tx)
+        begun.set()
+        go.wait(30)
+
+    begun, go = threading.Event(), threading.Event()
+    first = asyncio.ensure_future(sqlite_store.write(busy))
+    await asyncio.to_thread(begun.wait, 30)
+    rest = [asyncio.ensure_future(sqlite_store.write(note)) for _ in range(3)]
+    rows = [asyncio.ensure_future(sqlite_store.receive([intake_row(id)])) for id in (1, 2)]
+    await asyncio.wait([*rest, *rows], timeout=0.05)
+    assert sqlite_store.work.intake_waits
+    go.set()
     await asyncio.gather(first, *rest, *rows)
     assert depths == [0, 2, 2, 2]
     assert not sqlite_store.work.intake_waits
