@@ -209,10 +209,12 @@ class Socket:
 
     async def _answer(self, kept: list[RawInbound]) -> None:
         """One after the other, until none is left."""
-        while kept:
-            await self.put(await self._kept_answer(kept[0]))
-            del kept[0]
-        self._kept = self._answering = None
+        try:
+            while kept:
+                await self.put(await self._kept_answer(kept[0]))
+                del kept[0]
+        finally:
+            self._kept = self._answering = None
 
     async def _kept_answer(self, raw: RawInbound) -> bytes:
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,21 @@ from gateway import live
 from gateway.app import House, serving
 from gateway.config import build
 from gateway.core import Core
+from gateway.directory import Mounted
 from gateway.live import sockets_of
+from gateway.live.protocol import Limits
 from gateway.settings import Config
-from normalizer.ids import LegId, MatchKey, leg_id
+from gateway.store.reads import get_leg
+from normalizer.envelope import Text
+from normalizer.ids import AgentId, EndpointId, LegId, MatchKey, leg_id
+from router.events import AgentReplied
 from tests.gateway.settings_kit import KEY
 
 SITE = "https://shop.example"
 ENDPOINT = "web"
 WIDGET = "w1"
 JWT_KEY = "0123456789abcdef0123456789abcdef"
+FAST = Limits(messages_per_s=10_000, messages_burst=10_000, frames_per_s=10_000, frames_burst=10_000)
 PATIENCE_S = 20.0
 """No test waits for time to pass, only for what must come; this is when it gives up."""
 
@@ -61,6 +67,10 @@ class Place:
     def core(self) -> Core:
         return self.house.core
 
+    @property
+    def mounted(self) -> Mounted:
+        return self.core.directory.endpoints[EndpointId(ENDPOINT)]
+
     def visitor(self, token: str | None = None, *, origin: str | None = SITE) -> Visitor:
         return Visitor(base_url=self.url, endpoint=ENDPOINT, origin=origin, widget_key=WIDGET, token=token)
 
@@ -90,8 +100,19 @@ class Place:
     def leg_of(self, visitor: Visitor) -> LegId:
         payload = (visitor.token or "").partition("_")[2].partition(".")[0]
         fields = json.loads(_unpadded(payload))
-        channel = self.core.directory.endpoints[ENDPOINT].channels[0].id  # type: ignore[index]  # because it is text
+        channel = self.mounted.channels[0].id
         return leg_id(channel, MatchKey(f"web:{fields['widget']}/{fields['sid']}"), None)
+
+    async def write(self, visitor: Visitor, *texts: str) -> None:
+        """Our side writes to this visitor, who has written before."""
+        row = await self.core.store.read(lambda tx: get_leg(tx, self.leg_of(visitor)))
+        assert row is not None
+        facts = [
+            AgentReplied(conversation_id=row.conversation_id, agent_id=AgentId("a1"), parts=(Text(text),),
+                         key=self.core.ids.uuid(), system=True)
+            for text in texts
+        ]  # fmt: skip
+        await asyncio.gather(*(self.core.receiver.enter(fact, row.conversation_id) for fact in facts))
 
     async def stop(self) -> None:
         """As SIGTERM does it."""
@@ -116,9 +137,11 @@ def _unpadded(text: str) -> bytes:
 
 
 @asynccontextmanager
-async def running(settings: Config) -> AsyncIterator[Place]:
+async def running(settings: Config, *, limits: Limits | None = None) -> AsyncIterator[Place]:
     async with serving(settings) as (house, url), aiohttp.ClientSession() as http:
         place = Place(house, url, http)
+        if limits is not None:
+            place.mounted.adapter.limits = limits  # type: ignore[attr-defined]  # because adapters may have some
         try:
             yield place
         finally:
@@ -148,7 +171,8 @@ class Tab:
         self.closed_with = None
         self._socket = await connect(asked.url, additional_headers=dict(asked.headers), compression=None, **options)
         for frame in self.visitor.opened():
-            await self.send(frame)
+            with suppress(ConnectionClosed):
+                await self.send(frame)
         if not self._deaf:
             self.listen()
 
