@@ -57,6 +57,7 @@ class Peer:
         self.scripts: dict[str, str] = {}
         # what a test may ask for
         self.mute_acks = False
+        self.deaf = False
         self.lose: Callable[[Frame], bool] = lambda frame: False
         self.nack: Callable[[Frame], Frame | None] = lambda frame: None
         self.session_status: int | None = None
@@ -251,7 +252,7 @@ class Peer:
 
     async def hear(self, socket: web.WebSocketResponse, session: Session, frame: Frame) -> None:
         self.heard.append(frame)
-        if frame["t"] == "ping":
+        if frame["t"] == "ping" and not self.deaf:
             await socket.send_json({"t": "pong"})
         if frame["t"] == "msg":
             await self.store(socket, session, frame)

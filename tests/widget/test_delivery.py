@@ -268,7 +268,7 @@ async def test_an_answer_that_is_being_written(chat: Chat) -> None:
     await expect(chat.items).to_have_count(1)
 
 
-async def test_a_refused_token_is_renewed_then_replaced(chat: Chat) -> None:
+async def test_a_refused_token_is_renewed(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
     chat.peer.hello_close = [4401]
@@ -276,12 +276,31 @@ async def test_a_refused_token_is_renewed_then_replaced(chat: Chat) -> None:
     await chat.peer.until(lambda: len(chat.peer.asked) == 2)
     await chat.live()
     assert chat.peer.asked[1]["session_token"] == chat.peer.session.token
-    chat.peer.sessions.clear()
-    await chat.write("to nobody")  # the server has forgotten the session
-    await chat.page.evaluate("throughline.element.chat.socket.close()")
-    await chat.page.evaluate("throughline.element.chat.closed(4401)")
+
+
+async def test_a_token_that_can_not_be_renewed_is_dropped(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    chat.peer.hello_close = [4401, 4401]
+    await chat.peer.drop()
     await chat.live()
-    assert len(chat.peer.sessions) == 1
+    assert [asked.get("session_token") is None for asked in chat.peer.asked] == [True, False, True]
+
+
+async def test_what_was_not_acknowledged_goes_to_the_new_session(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    chat.peer.nack = lambda frame: later(60_000)
+    await chat.write("not lost")
+    await chat.peer.until_heard("msg")
+    chat.peer.nack = lambda frame: None
+    forgotten = chat.peer.session
+    chat.peer.sessions.clear()
+    for socket in list(forgotten.sockets):
+        await socket.close(code=4401)
+    await chat.live()
+    await chat.peer.until(lambda: stored(chat) == ["not lost"])
+    assert chat.peer.session is not forgotten
 
 
 async def test_an_ended_session_leaves_nothing_and_can_be_followed_by_a_new_one(chat: Chat) -> None:
@@ -329,14 +348,15 @@ async def test_the_server_says_that_it_will_go(chat: Chat) -> None:
 
 
 async def test_a_silent_line_is_given_up(chat: Chat) -> None:
+    await chat.page.clock.install()
     await chat.visit()
     await chat.open()
-    await chat.page.clock.install()
-    await chat.peer.push({"t": "pong"})  # from now on the page's clock is ours
-    await chat.peer.push({"t": "ping"})
-    await chat.peer.until_heard("pong")
     await chat.page.clock.run_for(26_000)
     await chat.peer.until_heard("ping")
-    await chat.peer.until(lambda: True)
-    await chat.page.clock.run_for(5_000)
-    assert len(chat.peer.dials) == 1  # it was answered
+    await expect(chat.page.locator(".root")).to_have_attribute("data-state", "live")
+    chat.peer.deaf = True
+    await chat.page.clock.run_for(26_000)
+    await chat.peer.until_heard("ping", 2)
+    await chat.page.clock.run_for(11_000)
+    await chat.page.clock.run_for(31_000)
+    await chat.peer.until(lambda: len(chat.peer.dials) == 2)
