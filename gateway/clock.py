@@ -8,7 +8,6 @@ Rule: what must not be guessed (`uuid`, `token`) is drawn from the system's gene
 
 import secrets
 import time
-from base64 import b32encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -90,8 +89,8 @@ class Ids:
         return self._random_bytes(32)
 
     def new(self, prefix: str) -> str:
-        """Looks like `normalizer.ids.derive`, but is drawn: `prefix_` and 26 characters (128 bits)."""
-        return f"{prefix}_{b32encode(self._random_bytes(16)).decode('ascii').rstrip('=').lower()}"
+        """Looks like `normalizer.ids.derive`, but is drawn: `prefix_` and 32 hexadecimal digits (128 bits)."""
+        return f"{prefix}_{self._random_bytes(16).hex()}"
 
     def fraction(self) -> float:
         """Between 0 and 1, 1 excluded: the jitter of a back-off."""

@@ -4,7 +4,6 @@ Rule: only the adapter that made an `ExternalId` may look inside it; nobody else
 Rule: an id that must come out the same twice (inbound envelopes, facts that re-enter) is `derive`d, never drawn.
 """
 
-from base64 import b32encode
 from hashlib import blake2b
 from typing import NewType
 
@@ -25,9 +24,8 @@ MatchKey = NewType("MatchKey", str)
 
 
 def derive(prefix: str, *parts: str) -> str:
-    """The same parts give the same id, on every node and after every restart: `prefix_` and 26 characters (128 bits)."""
-    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return f"{prefix}_{b32encode(digest).decode('ascii').rstrip('=').lower()}"
+    """The same parts give the same id, on every node and after every restart: `prefix_` and 32 hexadecimal digits."""
+    return f"{prefix}_{blake2b(chr(31).join(parts).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
 
 def leg_id(channel: ChannelId, key: MatchKey, native_thread: str | None) -> LegId:

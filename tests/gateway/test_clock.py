@@ -92,7 +92,7 @@ def test_drawn_ids_have_128_bits() -> None:
     assert len({ids.uuid() for _ in range(100)}) == 100
     assert len(bytes.fromhex(ids.uuid())) == 16
     assert len(ids.token()) == 32
-    assert len(ids.new("cmd").removeprefix("cmd_")) == 26
+    assert len(ids.new("cmd").removeprefix("cmd_")) == 32
     assert ids.new("cmd") != ids.new("cmd")
 
 
