@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters.base import Capabilities, CredentialsRefused, SendError, Throttled, Unavailable
-from gateway.clock import Clock, Ids
+from gateway.clock import MS_SHIFT, Clock, Ids
 from gateway.directory import Directory
 from gateway.perform import verdict
 from gateway.perform.ask import Asker
@@ -20,7 +20,7 @@ from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
 from gateway.perform.calls import Calls
 from gateway.perform.outcome import write_fact, write_sent
-from gateway.store import outbox, threads
+from gateway.store import intake, outbox, threads
 from gateway.store.outbox import Held, Settled
 from gateway.store.reads import get_leg
 from gateway.store.schema import DUE, SENDING
@@ -37,6 +37,8 @@ from router.events import Fact, MediaStored
 KINDS = ("send", "mark", "ask_ai", "fetch_media", "notify")
 _decode = msgspec.json.Decoder(Command).decode
 NO_CHANNEL = Capabilities()
+UNREAD_MS = 500
+"""Under load something always waits in the intake; only what waits longer than this keeps a doubt waiting, too."""
 
 
 class PerformSettings(Struct, frozen=True, kw_only=True):
@@ -179,7 +181,7 @@ class Performer:
     async def _start_sends(self, sends: list[Held]) -> None:
         interrupted = [held for held in sends if held.state != DUE]
         if interrupted:
-            await self._store.write(lambda tx: outbox.settle_many(tx, [self._doubted(held) for held in interrupted]))
+            await self._store.write(lambda tx: self._settle_doubts(tx, interrupted))
             for held in interrupted:
                 self._report(Performed(held, "doubt"))
         due = await self._admitted([held for held in sends if held.state == DUE])
@@ -193,12 +195,17 @@ class Performer:
         for one in ready:
             self._task(one.held, self._send(one))
 
-    def _doubted(self, held: Held) -> Settled:
+    def _settle_doubts(self, tx: Tx, doubts: list[Held]) -> None:
+        unread = _is_behind(tx)
+        outbox.settle_many(tx, [self._doubted(held, unread) for held in doubts])
+
+    def _doubted(self, held: Held, unread: bool) -> Settled:
         now = self._store.now()
         if held.state == SENDING:
             return verdict.in_doubt(held, self._capabilities(held.channel_id), now, "interrupted while it was sent")
         command = _decode(held.payload)
-        return verdict.after_doubt(held, isinstance(command, Send) and command.careful, now)
+        careful = isinstance(command, Send) and command.careful
+        return verdict.after_doubt(held, careful, now, self._settings.poll_ms if unread else 0)
 
     async def _admitted(self, sends: list[Held]) -> list[Held]:
         """Those that the provider's limits let through now; the others are due when they will be."""
@@ -313,6 +320,12 @@ class Performer:
     def _stored(held: Held, command: FetchMedia, media: MediaRef) -> MediaStored:
         return MediaStored(command_id=held.id, conversation_id=held.conversation_id, envelope_id=command.envelope_id,
                            place=command.place, media=media)  # fmt: skip
+
+
+def _is_behind(tx: Tx) -> bool:
+    """Room 2 has yet to read what arrived a while ago: an echo may be among it."""
+    oldest = intake.next_id(tx)
+    return oldest is not None and (oldest >> MS_SHIFT) < tx.now() - UNREAD_MS
 
 
 def _certain(error: SendError) -> SendError:

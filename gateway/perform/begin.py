@@ -97,5 +97,6 @@ def _ready(held: Held, envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegI
     if isinstance(envelope.body, Message) and envelope.body.reply_to is not None:
         wanted = envelope.body.reply_to
         reply_to = wanted.external_id or replies.get(wanted.envelope_id or EnvelopeId(""))
-    begun = held._replace(attempts=held.attempts + 1)
+    # A receipt may have named a step that is due once more (it was refused after a doubt): it is not called again.
+    begun = held._replace(attempts=held.attempts + 1, step=max(held.step, held.echoed))
     return Ready(begun, envelope, legs[held.leg_id], reply_to)

@@ -44,17 +44,26 @@ def in_doubt(held: Held, capabilities: Capabilities, now: int, code: str) -> Set
     """It may be out. Where the provider names our key in its receipts, they will tell."""
     if capabilities.live:
         return _settled(held, DUE, now, error=code)
+    if held.echoed > held.step:
+        return _told(held, now)
     wait = capabilities.echo_wait_ms if capabilities.echo else 0
     return _settled(held, DOUBT, now + wait, error=code)
 
 
-def after_doubt(held: Held, careful: bool, now: int) -> Settled:
-    """The wait is over."""
+def after_doubt(held: Held, careful: bool, now: int, unread_ms: int = 0) -> Settled:
+    """The wait is over. `unread_ms`: what arrived meanwhile is not read yet, and may have told; come back then."""
     if held.echoed > held.step:
-        return _settled(held, DUE, now, step=held.echoed, attempts=0)
+        return _told(held, now)
+    if unread_ms:
+        return _settled(held, DOUBT, now + unread_ms, error="in doubt: the intake is behind")
     if careful or held.doubts > 0:
         return _settled(held, PARKED, now, error="in doubt: it may have been sent", done_at=now)
     return _settled(held, DUE, now, doubts=held.doubts + 1)
+
+
+def _told(held: Held, now: int) -> Settled:
+    """Receipts have named this step: it is out, and the next one follows, if there is one."""
+    return _settled(held, DUE, now, step=held.echoed, attempts=0)
 
 
 def _settled(held: Held, state: int, due_at: int, *, attempts: int | None = None, step: int | None = None,
