@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import servers
-from tests.chaos.audit import Findings
-from tests.chaos.journal import Journal
+from tests.chaos.audit import Findings, Seen
 from tests.chaos.plan import Database, Plan
 from tests.chaos.run import Conductor, Lives
 
@@ -34,19 +33,22 @@ def store_url(database: Database, folder: Path) -> Iterator[str]:
 
 
 def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages: int, seed: int,
-             per_second: float | None = None, faults: float = 0.05, customers: int = 200) -> Plan:  # fmt: skip
-    cycle_s = 4.0 if database == "sqlite" else 6.0
+             life_s: float | None = None, per_second: float | None = None, faults: float = 0.05) -> Plan:  # fmt: skip
+    """On PostgreSQL a life is longer: the leases of the one before it must lapse first."""
+    life_s = life_s or (2.0 if database == "sqlite" else 6.0)
     return Plan(
         folder=str(folder),
         database=database,
         url=url,
         gateway_port=servers.free_port(),
         meta_port=servers.free_port(),
+        widgets_port=servers.free_port(),
         kills=kills,
         messages=messages,
-        visitors=0,
-        customers=customers,
-        per_second=per_second or messages / (kills * cycle_s),
+        visitors=12,
+        customers=200,
+        life_s=life_s,
+        per_second=per_second or messages / (kills * life_s),
         faults=faults,
         seed=seed,
         settle_s=240,
@@ -54,11 +56,12 @@ def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages
     )
 
 
-def figures(lives: Lives, journal: Journal, found: Findings) -> list[tuple[str, str]]:
+def figures(lives: Lives, seen: Seen, found: Findings) -> list[tuple[str, str]]:
+    journal, visits = seen.journal, seen.visits
     counts, written = journal.counts, journal.written
     acked = sum(one.acked_at is not None for one in written)
     lost = found.count("lost", "receipt lost", "not answered", "said to be sent, never accepted", "not processed")
-    doubled = found.count("stored twice", "receipt stored twice", "doubled", "sent more than twice")
+    doubled = found.count("stored twice", "receipt stored twice", "doubled", "sent more than twice", "answered twice")
     return [
         ("kills", f"{lives.kills} ({lives.killed_starting} while starting, {lives.killed_draining} while draining)"),
         ("restarts", f"{lives.starts - 1} ({lives.drains} drains begun)"),
@@ -73,6 +76,10 @@ def figures(lives: Lives, journal: Journal, found: Findings) -> list[tuple[str, 
         ("  repeated after a doubt", f"{found.doubts}, of them out twice {found.repeated}"),
         ("  parked for a person", f"{found.parked}"),
         ("statuses", f"{len(journal.told)}"),
+        ("visitors' messages", f"{sum(len(one.texts) for one in visits)}"),
+        ("  acknowledged", f"{sum(len(one.acked) for one in visits)}"),
+        ("  stored", f"{found.visited}"),
+        ("  sockets opened again", f"{sum(one.reconnects for one in visits)}"),
         ("lost", f"{lost}"),
         ("doubled", f"{doubled}"),
         ("out of order", f"{found.count('out of order', 'sent out of order', 'wrongly numbered')}"),
@@ -82,10 +89,10 @@ def figures(lives: Lives, journal: Journal, found: Findings) -> list[tuple[str, 
     ]  # fmt: skip
 
 
-def tell(title: str, lives: Lives, journal: Journal, found: Findings) -> bool:
+def tell(title: str, lives: Lives, seen: Seen, found: Findings) -> bool:
     """Prints the table. True: nothing is wrong."""
     print(f"== {title}")
-    for name, value in figures(lives, journal, found):
+    for name, value in figures(lives, seen, found):
         print(f"{name:26} {value}")
     for what, ids in found.wrong.items():
         more = f" and {len(ids) - EXAMPLES} more" if len(ids) > EXAMPLES else ""

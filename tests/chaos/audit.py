@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -18,8 +19,8 @@ from gateway.store import schema
 from gateway.store.schema import DONE, FINAL, PARKED, SENDING
 from normalizer import codec
 from normalizer.envelope import RANK, Envelope, Message, Receipt, Status, Text
-from tests.chaos.journal import Accepted, Journal
-from tests.chaos.plan import NUMBERS, Plan
+from tests.chaos.journal import Accepted, Journal, Visit, Visits
+from tests.chaos.plan import NUMBERS, WEB, Plan
 
 IN_TIME_S = 1.0
 """A receipt that was acknowledged so long before the next call of its send should have prevented that call."""
@@ -32,6 +33,8 @@ class Findings(Struct):
 
     stored: int = 0
     answers: int = 0
+    visited: int = 0
+    """Messages of visitors that are stored."""
     parked: int = 0
     doubts: int = 0
     repeated: int = 0
@@ -72,17 +75,29 @@ def _rows(connection: sa.Connection, table: sa.Table, *columns: str) -> list[Row
     return [dict(row._mapping) for row in connection.execute(sa.select(*wanted))]
 
 
-def audit(plan: Plan, journal: Journal) -> Findings:
-    return Auditor(Database(plan.url), journal).run()
+class Seen(Struct, frozen=True):
+    """What the simulators wrote down."""
+
+    journal: Journal
+    visits: list[Visit]
+
+
+def read(plan: Plan) -> Seen:
+    journal = msgspec.json.decode(plan.journal.read_bytes(), type=Journal)
+    return Seen(journal, msgspec.json.decode(plan.visits.read_bytes(), type=Visits).visits)
+
+
+def audit(plan: Plan, seen: Seen) -> Findings:
+    return Auditor(Database(plan.url), seen).run()
 
 
 class Auditor:
-    def __init__(self, database: Database, journal: Journal) -> None:
-        self.db, self.journal = database, journal
+    def __init__(self, database: Database, seen: Seen) -> None:
+        self.db, self.journal, self.visits = database, seen.journal, seen.visits
         self.found = Findings(wrong={})
         self.sends = {row["id"]: row for row in database.commands if row["kind"] == "send" and self._ours(row)}
         self.accepts: defaultdict[str, list[Accepted]] = defaultdict(list)
-        for accepted in journal.accepted:
+        for accepted in self.journal.accepted:
             self.accepts[accepted.key.partition(":")[0]].append(accepted)
 
     def _ours(self, row: Row) -> bool:
@@ -100,6 +115,8 @@ class Auditor:
         self._effects()
         self._answered()
         self._statuses()
+        self._answered_once()
+        self._visited()
         self._at_rest()
         return self.found
 
@@ -266,6 +283,33 @@ class Auditor:
             elif command is None or row["envelope_id"] != command["envelope_id"]:
                 self.found.note("status of no message", [target])
         self.found.note("still parked", (row["external_id"] for row in self.db.parked))
+
+    def _answered_once(self) -> None:
+        """Every text is written once, and the engine repeats it: two equal answers are one question, asked twice."""
+        said = Counter((row["conversation_id"], self._text(row["id"])) for row in self.db.envelopes
+                       if row["direction"] == "out" and row["kind"] == "message")  # fmt: skip
+        self.found.note("answered twice", (f"{id}" for (id, _), count in said.items() if count > 1))
+
+    # --- visitors -------------------------------------------------------------------------------------------------
+
+    def _visited(self) -> None:
+        stored: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self.db.envelopes:
+            if row["channel_id"] == WEB and row["direction"] == "in" and row["kind"] == "message":
+                stored[self._text(row["id"])].append(row)
+        for visit in self.visits:
+            self.found.note("seen by a visitor", (f"{visit.name}: {what}" for what in visit.violations))
+            self.found.note("refused a visitor", visit.refused)
+            self.found.note("lost", (text for text in visit.acked if text not in stored))
+            self.found.note("stored twice", (text for text in visit.texts if len(stored[text]) > 1))
+            rows = [stored[text][0] for text in visit.texts if stored[text]]
+            if [row["seq"] for row in rows] != sorted(row["seq"] for row in rows):
+                self.found.note("out of order", [visit.name])
+            if len({row["conversation_id"] for row in rows}) > 1:
+                self.found.note("in another conversation", [visit.name])
+            if visit.acked and visit.acked[-1] not in visit.answers:
+                self.found.note("not answered", [visit.name])
+            self.found.visited += len(rows)
 
     # --- the rest -------------------------------------------------------------------------------------------------
 

@@ -76,3 +76,20 @@ class Progress(Struct, kw_only=True):
     waiting: int
     """Updates that are not acknowledged yet."""
     accepted: int
+
+
+class Visit(Struct, kw_only=True):
+    """What one visitor said and saw."""
+
+    name: str
+    texts: list[str]
+    acked: list[str]
+    refused: list[str]
+    answers: list[str]
+    """In the order of their numbers on the wire."""
+    violations: list[str]
+    reconnects: int
+
+
+class Visits(Struct, kw_only=True):
+    visits: list[Visit] = []

@@ -1,7 +1,6 @@
 """Meta, as a process: `python -m tests.chaos.meta PLAN`. Customers write, sends are accepted or not, statuses follow.
 
-Deliveries are repeated with a growing pause until they are answered with 200, as Meta does it. Its control surface:
-GET /progress; POST /stop ends the customers' writing; POST /end waits for what is under way and writes the journal.
+Deliveries are repeated with a growing pause until they are answered with 200, as Meta does it.
 
 Rule: it never reads anything of the gateway's but the answers to its own requests.
 Rule: a customer writes on once the request with the message before was acknowledged: that defines their order.
@@ -20,9 +19,9 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from aiohttp import web
 
 from adapters._meta import signature
+from tests.chaos.control import Control, listen
 from tests.chaos.graph import Graph
 from tests.chaos.journal import Counts, Journal, Progress, Told, Written
 from tests.chaos.plan import APP_SECRET, ENDPOINT, NUMBERS, Plan, load
@@ -57,7 +56,7 @@ class Meta:
         self.idle = deque(Customer(f"49151{1_000_000 + n}", numbers[n % len(numbers)]) for n in range(plan.customers))
         self.statuses: list[tuple[float, int, Told]] = []
         self.again: list[tuple[float, int, bytes]] = []
-        self.stopping = self.ending = False
+        self.control = Control(self._progress, self._save)
         self.started = time.monotonic()
         self.tokens, self.refilled = 0.0, self.started
         self.waiting = 0
@@ -84,7 +83,7 @@ class Meta:
         return updates, writers
 
     def _may_write(self, now: float) -> bool:
-        if self.stopping:
+        if self.control.stopping:
             return False
         self.tokens = min(self.plan.per_second, self.tokens + (now - self.refilled) * self.plan.per_second)
         self.refilled = now
@@ -112,7 +111,7 @@ class Meta:
 
     async def deliver(self, http: aiohttp.ClientSession) -> None:
         """One worker's life."""
-        while not self.ending:
+        while not self.control.ending:
             updates, writers = self._take()
             if updates:
                 body = encode([self._shown(update) for update in updates])
@@ -139,7 +138,7 @@ class Meta:
         headers = {"content-type": "application/json", "x-hub-signature-256": signature(APP_SECRET, body)}
         url, pause = f"{self.plan.gateway_url}/hooks/{ENDPOINT}", FIRST_PAUSE_S
         counts = self.journal.counts
-        while not self.ending:
+        while not self.control.ending:
             counts.posts += 1
             try:
                 async with http.post(url, data=body, headers=headers) as answer:
@@ -171,34 +170,19 @@ class Meta:
 
     # --- control --------------------------------------------------------------------------------------------------
 
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_post("/v24.0/{number}/messages", self.graph.messages)
-        app.router.add_get("/progress", self._progress)
-        app.router.add_post("/stop", self._stop)
-        app.router.add_post("/end", self._end)
-        return app
-
-    async def _progress(self, request: web.Request) -> web.Response:
+    def _progress(self) -> Progress:
         acked = sum(one.acked_at is not None for one in self.journal.written)
-        progress = Progress(written=len(self.journal.written), acked=acked,
-                            waiting=self.waiting + len(self.again), accepted=len(self.journal.accepted))  # fmt: skip
-        return web.Response(body=msgspec.json.encode(progress), content_type="application/json")
+        return Progress(written=len(self.journal.written), acked=acked, waiting=self.waiting + len(self.again),
+                        accepted=len(self.journal.accepted))  # fmt: skip
 
-    async def _stop(self, request: web.Request) -> web.Response:
-        self.stopping = True
-        return web.Response()
-
-    async def _end(self, request: web.Request) -> web.Response:
-        self.ending = True
+    def _save(self) -> None:
         self.journal.unfinished = self.waiting
         self.plan.journal.write_bytes(msgspec.json.encode(self.journal))
-        return web.Response()
 
     async def run(self) -> None:
-        runner = web.AppRunner(self.app(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.plan.meta_port).start()
+        app = self.control.app()
+        app.router.add_post("/v24.0/{number}/messages", self.graph.messages)
+        runner = await listen(app, self.plan.meta_port)
         timeout = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
         connector = aiohttp.TCPConnector(limit=WORKERS, keepalive_timeout=30)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:

@@ -27,11 +27,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     """SQLAlchemy's, as the gateway and the auditor open it."""
     gateway_port: int
     meta_port: int
+    widgets_port: int
     kills: int
     messages: int
     visitors: int
     """Simulated widgets; each says something now and then for as long as the load lasts."""
     customers: int
+    life_s: float
+    """Longest life of the gateway under load."""
     per_second: float
     """Messages that customers write, as far as they are let."""
     faults: float
@@ -57,6 +60,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def widgets_url(self) -> str:
+        return f"http://127.0.0.1:{self.widgets_port}"
 
     @property
     def meta_url(self) -> str:

@@ -99,6 +99,10 @@ def meta(plan: Plan) -> Process:
     return Process(plan.path / "meta.log", "-m", "tests.chaos.meta", str(plan.path / "plan.json"))
 
 
+def widgets(plan: Plan) -> Process:
+    return Process(plan.path / "widgets.log", "-m", "tests.chaos.widgets", str(plan.path / "plan.json"))
+
+
 def configure(plan: Plan) -> None:
     """JSON is YAML, too. Whatever differs from the defaults is a documented setting."""
     quick = {"per_second": 2000, "pair_per_second": 200, "pair_burst": 200}
@@ -120,7 +124,15 @@ def configure(plan: Plan) -> None:
                 "verify_token": VERIFY_TOKEN,
                 "graph_url": f"{plan.meta_url}/v24.0",
             },
-            WEB: {"type": "webchat", "secret": "s" * 40, "widget_key": WIDGET, "allowed_origins": [SITE]},
+            WEB: {
+                "type": "webchat",
+                "secret": "s" * 40,
+                "widget_key": WIDGET,
+                "allowed_origins": [SITE],
+                "messages_per_s": 20,
+                "messages_burst": 50,
+                "sockets_per_peer": 1_000,
+            },
         },
     }
     if plan.database == "postgresql":

@@ -15,15 +15,13 @@ from msgspec import Struct
 
 from gateway.store.schema import FINAL, WAITING, command, intake
 from tests.chaos import process
-from tests.chaos.audit import Findings, audit
-from tests.chaos.journal import Journal, Progress
+from tests.chaos.audit import Findings, Seen, audit, read
+from tests.chaos.journal import Progress
 from tests.chaos.plan import Plan
 from tests.chaos.process import Process
 
 STARTING, DRAINED = 0.15, 0.06
 """Share of lives that end before they can serve, and by SIGTERM."""
-LIFE_S = {"sqlite": 2.0, "postgresql": 5.0}
-"""Longest life under load. On PostgreSQL the leases of the life before must lapse first."""
 POLL_S = 0.25
 
 
@@ -51,23 +49,27 @@ class Conductor:
         self.random = random.Random(plan.seed)
         self.lives = Lives(wrong=[])
         self.started = time.monotonic()
+        self.outside: dict[str, Process] = {}
+        """The simulators, by their control addresses."""
 
     @property
     def late(self) -> bool:
         return time.monotonic() - self.started > self.plan.limit_s
 
-    def run(self) -> tuple[Lives, Journal, Findings]:
+    def run(self) -> tuple[Lives, Seen, Findings]:
         self.plan.save()
         process.configure(self.plan)
-        with process.meta(self.plan) as meta:
-            if process.until_ready(meta, f"{self.plan.meta_url}/progress") is None:
-                raise Failed(f"the simulated provider does not start:\n{meta.tail()}")
+        with process.meta(self.plan) as meta, process.widgets(self.plan) as widgets:
+            self.outside = {self.plan.meta_url: meta, self.plan.widgets_url: widgets}
+            for url, simulator in self.outside.items():
+                if process.until_ready(simulator, f"{url}/progress") is None:
+                    raise Failed(f"a simulator does not start:\n{simulator.tail()}")
             while self.lives.kills < self.plan.kills and not self.late and not self.lives.wrong:
                 self._life()
-            self._last_life(meta)
+            self._last_life()
         self.lives.seconds = time.monotonic() - self.started
-        journal = msgspec.json.decode(self.plan.journal.read_bytes(), type=Journal)
-        return self.lives, journal, audit(self.plan, journal)
+        seen = read(self.plan)
+        return self.lives, seen, audit(self.plan, seen)
 
     # --- lives ----------------------------------------------------------------------------------------------------
 
@@ -79,7 +81,7 @@ class Conductor:
                 self._kill(gateway)
                 return
             self._until_ready(gateway)
-            time.sleep(self.random.uniform(0, LIFE_S[self.plan.database]))
+            time.sleep(self.random.uniform(0, self.plan.life_s))
             if gateway.ended is not None:
                 self.lives.wrong.append(f"the gateway ended by itself with {gateway.ended}:\n{gateway.tail()}")
             elif self.random.random() < DRAINED:
@@ -116,34 +118,40 @@ class Conductor:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _last_life(self, meta: Process) -> None:
+    def _last_life(self) -> None:
         with self._start() as gateway:
             self._until_ready(gateway)
-            while self._progress(meta).acked < self.plan.messages and not self.late and gateway.ended is None:
+            while self._progress(self.plan.meta_url).acked < self.plan.messages and not self.late:
                 time.sleep(POLL_S)
-            process.ask(f"{self.plan.meta_url}/stop", "POST")
-            self._settle(meta, gateway)
-            process.ask(f"{self.plan.meta_url}/end", "POST")
+                if gateway.ended is not None:
+                    break
+            self._tell("stop")
+            self._settle(gateway)
+            self._tell("end")
             gateway.terminate()
             if gateway.wait(process.STOP_LIMIT_S) != 0:
                 self.lives.wrong.append(f"the last stop ended with {gateway.ended}:\n{gateway.tail()}")
 
-    def _settle(self, meta: Process, gateway: Process) -> None:
+    def _settle(self, gateway: Process) -> None:
         """Until everything is acknowledged and the rooms have nothing to do, twice in a row."""
         began, calm = time.monotonic(), 0
         engine = sa.create_engine(self.plan.url, poolclass=sa.NullPool)
         while calm < 2 and time.monotonic() - began < self.plan.settle_s and gateway.ended is None:
             time.sleep(POLL_S)
-            busy = self._progress(meta).waiting + _open(engine)
+            busy = sum(self._progress(url).waiting for url in self.outside) + _open(engine)
             calm = 0 if busy else calm + 1
         self.lives.settled_s = time.monotonic() - began
         if gateway.ended is not None:
             self.lives.wrong.append(f"the gateway ended by itself with {gateway.ended}:\n{gateway.tail()}")
 
-    def _progress(self, meta: Process) -> Progress:
-        found = process.ask(f"{self.plan.meta_url}/progress")
+    def _tell(self, what: str) -> None:
+        for url in self.outside:
+            process.ask(f"{url}/{what}", "POST")
+
+    def _progress(self, url: str) -> Progress:
+        found = process.ask(f"{url}/progress")
         if found is None:
-            raise Failed(f"the simulated provider has stopped ({meta.ended}):\n{meta.tail()}")
+            raise Failed(f"a simulator has stopped ({self.outside[url].ended}):\n{self.outside[url].tail()}")
         return msgspec.json.decode(found, type=Progress)
 
 
