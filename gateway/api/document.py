@@ -26,6 +26,12 @@ Json = dict[str, Any]
 
 
 def openapi() -> Json:
+    """As JSON has it: lists, not tuples."""
+    document: Json = msgspec.json.decode(msgspec.json.encode(_document()))
+    return document
+
+
+def _document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "throughline", "version": VERSION, "description": DESCRIPTION},

@@ -121,7 +121,8 @@ _STUCK_PAGE = Statement(
     lambda d: sa.select(
         *(command.c[name] for name in StuckRow._fields[:-1]), sa.func.coalesce(command.c.done_at, command.c.created_at)
     )
-    .where(command.c.n > b("after"), AnyOf(command.c.state, "states"))
+    # Marks are a courtesy: one that failed is nobody's work.
+    .where(command.c.n > b("after"), AnyOf(command.c.state, "states"), command.c.kind != "mark")
     .order_by(command.c.n)
     .limit(b("most")),
     "after", "states", "most",

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from gateway.store.bytes import holds
 from gateway.store.schema import (
     ANSWERED,
     DONE,
+    FINAL,
     SUPERSEDED,
     command,
     dead,
@@ -30,7 +32,7 @@ from normalizer.ids import EnvelopeId
 MS_SHIFT = 20
 FIRST_NUMBER, FIRST_TEXT = -1, ""
 
-_STORED = b'%"stored":"%'
+_STORED = b'"stored":"'
 """How the encoded form of a message shows that it uses a file of ours."""
 
 
@@ -77,7 +79,11 @@ COMMANDS = _kind(
     lambda: sa.delete(command),
     command.c.done_at < b("before"),
     # A superseded send is why its message shows as failed.
-    sa.or_(command.c.state == DONE, sa.and_(command.c.state == SUPERSEDED, command.c.kind != "send")),
+    sa.or_(
+        command.c.state == DONE,
+        sa.and_(command.c.state == SUPERSEDED, command.c.kind != "send"),
+        sa.and_(command.c.state >= FINAL, command.c.kind == "mark"),
+    ),
 )  # fmt: skip
 ANSWERED_ROWS = _kind(
     "outcomes that nobody fetched", intake.c.id, FIRST_NUMBER,
@@ -106,10 +112,10 @@ def change(tx: Tx, kind: Kind, keys: Sequence[Any]) -> int:
 
 _WITH_FILES = Statement(
     lambda d: sa.select(envelope.c.id, envelope.c.content)
-    .where(envelope.c.id > b("after"), envelope.c.content.op("LIKE")(b("pattern")))
+    .where(envelope.c.id > b("after"), holds(d, envelope.c.content, "needle"))
     .order_by(envelope.c.id)
     .limit(b("most")),
-    "after", "pattern", "most",
+    "after", "needle", "most",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from gateway.store.bytes import holds
 from gateway.store.schema import command, dead, dedupe, intake, parked
 from gateway.store.statement import AnyOf, Statement, b
 from gateway.store.tx import Tx
@@ -58,15 +59,15 @@ class CommandTrace(NamedTuple):
 
 _INTAKE = Statement(
     lambda d: sa.select(*(intake.c[name] for name in IntakeTrace._fields))
-    .where(sa.or_(AnyOf(intake.c.id, "ids"), intake.c.raw.op("LIKE")(b("pattern"))))
+    .where(sa.or_(AnyOf(intake.c.id, "ids"), holds(d, intake.c.raw, "needle")))
     .order_by(intake.c.id),
-    "ids", "pattern",
+    "ids", "needle",
 )  # fmt: skip
 _DEAD = Statement(
     lambda d: sa.select(*(dead.c[name] for name in DeadTrace._fields))
-    .where(sa.or_(AnyOf(dead.c.intake_id, "ids"), dead.c.raw.op("LIKE")(b("pattern"))))
+    .where(sa.or_(AnyOf(dead.c.intake_id, "ids"), holds(d, dead.c.raw, "needle")))
     .order_by(dead.c.id),
-    "ids", "pattern",
+    "ids", "needle",
 )  # fmt: skip
 _PARKED = Statement(
     lambda d: (
@@ -94,11 +95,11 @@ _COMMANDS = Statement(
 
 def intake_rows(tx: Tx, ids: set[int], text: str) -> list[IntakeTrace]:
     """Waiting ones with one of the ids, or with the text in what arrived."""
-    return [IntakeTrace(*row) for row in tx.rows(_INTAKE, (tx.many(ids), _holding(text)))]
+    return [IntakeTrace(*row) for row in tx.rows(_INTAKE, (tx.many(ids), _bytes(text)))]
 
 
 def dead_rows(tx: Tx, ids: set[int], text: str) -> list[DeadTrace]:
-    return [DeadTrace(*row) for row in tx.rows(_DEAD, (tx.many(ids), _holding(text)))]
+    return [DeadTrace(*row) for row in tx.rows(_DEAD, (tx.many(ids), _bytes(text)))]
 
 
 def parked_for(tx: Tx, external_id: ExternalId) -> list[ParkedTrace]:
@@ -114,7 +115,5 @@ def commands(tx: Tx, envelopes: set[EnvelopeId], id: str) -> list[CommandTrace]:
     return [CommandTrace(*row) for row in tx.rows(_COMMANDS, (tx.many(envelopes), id))]
 
 
-def _holding(text: str) -> bytes:
-    r"""A LIKE pattern. `_` stands for any character, itself included; the others that mean something become `_`."""
-    plain = text.replace("\\", "_").replace("%", "_")
-    return f"%{plain}%".encode("utf-8", "surrogatepass")
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
