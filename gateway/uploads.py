@@ -18,8 +18,8 @@ from multidict import CIMultiDict
 from adapters.base import LegUpload, RawInbound, Reply
 from gateway.core import Core
 from gateway.directory import Mounted
+from gateway.live.adapter import live_adapter
 from gateway.live.lines import leg_of, refusal
-from gateway.live.protocol import live_adapter
 from gateway.media import Empty, MediaError, Missing, Stored, serving_headers, sniff
 from gateway.store import files
 from gateway.store.files import FileRow
@@ -58,7 +58,6 @@ async def take_upload(core: Core, mounted: Mounted, raw: RawInbound, upload: Leg
     adapter = live_adapter(mounted)
     assert adapter is not None
     media, error = await _taken(core, mounted, upload, request)
-    core.metrics.received.labels(mounted.id, "upload" if error is None else error).inc()
     return adapter.uploaded(raw, media, error)
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from adapters.base import Forbidden, LegRead, LegUpload, RawInbound, Reply, Unauthentic
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.protocol import Live, limits_of, live_adapter
+from gateway.live.adapter import Live, live_adapter
 from gateway.live.reading import read_leg
 from gateway.live.socket import FORBIDDEN, GOING_AWAY, UNAUTHENTICATED, Socket
 from gateway.live.sockets import Sockets
@@ -73,15 +73,15 @@ async def open_socket(core: Core, request: web.Request) -> Socket | web.StreamRe
     )  # fmt: skip
     if not ws.can_prepare(request):
         return _refused(426, "websocket_expected", Upgrade="websocket")
-    raw, limits, sockets = handshake(core, mounted, request), limits_of(adapter), sockets_of(core)
-    if core.draining() or sockets.full(limits, raw.peer):
+    raw, sockets = handshake(core, mounted, request), sockets_of(core)
+    if core.draining() or sockets.full(adapter.limits, raw.peer):
         return _refused(503, "draining" if core.draining() else "too_many_sockets", **{"Retry-After": "5"})
     refused = verified(core, mounted, adapter, raw)
     if isinstance(refused, Reply):
         return web.Response(status=refused.status, headers=refused.headers, body=refused.body or None)
     await ws.prepare(request)
     if refused is None and request.transport is not None:
-        return Socket(sockets, mounted, adapter, limits, ws, request.transport, raw)
+        return Socket(sockets, mounted, adapter, ws, request.transport, raw)
     core.metrics.live_closed.labels(str(refused)).inc()
     await ws.close(code=refused or GOING_AWAY, message=b"refused")
     return ws

@@ -5,23 +5,28 @@ Rule: a change of something that was shown is a line of its own, with a number o
 holes and without repeats, so a line that went out is never sent again; it is read again only by who did not have it.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from adapters.base import Wire
+from gateway.core import Core
 from gateway.directory import Directory, from_ms, to_ms
 from gateway.store.reads import Shown, get_leg, wire_after, wire_before
 from gateway.store.threads import LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.address import Address, match_key
-from normalizer.envelope import Message
+from normalizer.envelope import Envelope, Message, media_parts
 from normalizer.ids import EndpointId, LegId, leg_id
 
+OCTETS = "application/octet-stream"
 LAST = 2**31 - 1
 """Above every number of a wire."""
+
+Urls = Callable[[Envelope], Mapping[str, str]]
+"""Signed and short-lived links to what an envelope holds, by the name of the stored bytes."""
 
 ENDED, VOID = "ended", "void"
 
@@ -59,31 +64,31 @@ def start(tx: Tx, leg: LegId) -> Start:
     return Start(row, oldest or (row.wire_head if row is not None else 0) + 1)
 
 
-def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None]) -> Look:
+def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None], urls: Urls) -> Look:
     """Rendered here, on the database's thread: a replay of many does not keep the loop from the others."""
     row = get_leg(tx, leg)
     if row is None or row.wire_head <= after:
         return Look(row, (), False)
-    found = wires(wire_after(tx, leg, after, most))
+    found = wires(wire_after(tx, leg, after, most), urls)
     frames = tuple((wire.seq, show(wire)) for wire in found)
     return Look(row, frames, len(found) == most)
 
 
-def page_after(tx: Tx, leg: LegId, after: int, most: int) -> tuple[list[Wire], bool]:
-    found = wires(wire_after(tx, leg, after, most + 1))
+def page_after(tx: Tx, leg: LegId, after: int, most: int, urls: Urls) -> tuple[list[Wire], bool]:
+    found = wires(wire_after(tx, leg, after, most + 1), urls)
     return found[:most], len(found) > most
 
 
-def page_before(tx: Tx, leg: LegId, before: int | None, most: int) -> tuple[list[Wire], bool]:
-    found = wires(wire_before(tx, leg, LAST if before is None else min(before, LAST), most + 1))
+def page_before(tx: Tx, leg: LegId, before: int | None, most: int, urls: Urls) -> tuple[list[Wire], bool]:
+    found = wires(wire_before(tx, leg, LAST if before is None else min(before, LAST), most + 1), urls)
     return found[:most], len(found) > most
 
 
-def wires(shown: list[Shown]) -> list[Wire]:
-    return [_wire(one) for one in shown]
+def wires(shown: list[Shown], urls: Urls) -> list[Wire]:
+    return [_wire(one, urls) for one in shown]
 
 
-def _wire(shown: Shown) -> Wire:
+def _wire(shown: Shown, urls: Urls) -> Wire:
     envelope, seq = codec.decode(shown.row.content), shown.row.wire_seq
     assert seq is not None
     return Wire(
@@ -91,6 +96,7 @@ def _wire(shown: Shown) -> Wire:
         envelope=envelope,
         at=from_ms(shown.row.at),
         status=shown.status,
+        media_urls=urls(envelope),
         withdrawn=isinstance(envelope.body, Message) and not envelope.body.parts,
     )
 
@@ -100,3 +106,13 @@ def refusal(leg: LegRow | None, issued_at: datetime, now: datetime) -> str | Non
     if leg is None or to_ms(issued_at) >= leg.valid_from:
         return None
     return ENDED if leg.valid_from > to_ms(now) else VOID
+
+
+def media_urls(core: Core, envelope: Envelope) -> Mapping[str, str]:
+    expires = core.clock.now() + timedelta(seconds=core.config.media.url_ttl_s)
+    return {
+        stored: core.config.public_url
+        + core.links.sign(stored, part.media.filename or "file", part.media.sniffed or OCTETS, expires)
+        for _, part in media_parts(envelope.body)
+        if (stored := part.media.stored) is not None
+    }

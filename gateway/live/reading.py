@@ -11,8 +11,8 @@ import msgspec
 from adapters.base import LegRead, RawInbound, Reply, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.lines import leg_of, page_after, page_before, refusal
-from gateway.live.protocol import Live, live_adapter
+from gateway.live.adapter import Live, live_adapter
+from gateway.live.lines import Urls, leg_of, media_urls, page_after, page_before, refusal
 from gateway.store.reads import get_leg
 from gateway.store.store import StoreUnavailable
 from gateway.store.threads import LegRow
@@ -37,10 +37,11 @@ async def read_leg(core: Core, mounted: Mounted, raw: RawInbound, read: LegRead)
 
 
 async def _read(core: Core, adapter: Live, leg: LegId, event: asyncio.Event, raw: RawInbound, read: LegRead) -> Reply:
+    urls = partial(media_urls, core)
     until = core.clock.monotonic() + read.wait_ms / 1000
     while True:
         event.clear()
-        row, wires, more = await core.store.read(partial(_page, leg=leg, read=read))
+        row, wires, more = await core.store.read(partial(_page, leg=leg, read=read, urls=urls))
         if refusal(row, read.issued_at, core.clock.now()) is not None:
             return error(adapter, raw, 401, "unauthenticated")
         if wires or not await _rung(core, event, until):
@@ -59,13 +60,13 @@ async def _rung(core: Core, event: asyncio.Event, until: float) -> bool:
     return False
 
 
-def _page(tx: Tx, leg: LegId, read: LegRead) -> tuple[LegRow | None, list[Wire], bool]:
+def _page(tx: Tx, leg: LegId, read: LegRead, urls: Urls) -> tuple[LegRow | None, list[Wire], bool]:
     row = get_leg(tx, leg)
     if row is None:
         return None, [], False
     if read.after is not None:
-        return row, *page_after(tx, leg, read.after, read.limit)
-    return row, *page_before(tx, leg, read.before, read.limit)
+        return row, *page_after(tx, leg, read.after, read.limit, urls)
+    return row, *page_before(tx, leg, read.before, read.limit, urls)
 
 
 def error(adapter: Live, raw: RawInbound, status: int, code: str) -> Reply:

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from adapters.base import Bind, Close, Keep, LiveSession, RawInbound, Relay, Say
 from gateway.directory import Mounted, to_ms
+from gateway.live.adapter import Live
 from gateway.live.lines import ENDED, Look, Start, leg_of, refusal
 from gateway.live.pace import Pace
-from gateway.live.protocol import Limits, Live
 from gateway.store.store import StoreUnavailable
 from normalizer.ids import LegId
 
@@ -47,14 +47,14 @@ REPLAY_SHARE = 4
 
 class Socket:
     __slots__ = (
-        "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_limits", "_marks", "_messages",
+        "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_marks", "_messages",
         "_raw", "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted", "peer",
         "pinged", "sent", "session", "synced", "ws",
     )  # fmt: skip
 
-    def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live, limits: Limits,
+    def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live,
                  ws: "web.WebSocketResponse[bool]", transport: asyncio.Transport, raw: RawInbound) -> None:  # fmt: skip
-        self._sockets, self.mounted, self.adapter, self._limits = sockets, mounted, adapter, limits
+        self._sockets, self.mounted, self.adapter = sockets, mounted, adapter
         self.ws, self._transport = ws, transport
         self._raw: RawInbound | None = raw
         self.peer = raw.peer
@@ -85,7 +85,7 @@ class Socket:
     @property
     def most_of_session(self) -> int:
         """Sockets of one session that may be open at once."""
-        own = self._limits.sockets_per_session
+        own = self.adapter.limits.sockets_per_session
         return min(own, self._sockets.per_leg) if own is not None else self._sockets.per_leg
 
     @property
@@ -132,7 +132,7 @@ class Socket:
         if self.leaving or self.closing:
             return
         now = self._sockets.clock.monotonic()
-        pace = Pace(self._limits.frames_per_s, self._limits.frames_burst)
+        pace = Pace(self.adapter.limits.frames_per_s, self.adapter.limits.frames_burst)
         if pace.wait_ms(self._frames, now):
             self.end(TOO_FAST, "too many frames")
             return
@@ -171,7 +171,7 @@ class Socket:
         if now < self._typing:
             self._sockets.count(self.mounted, "limited")
             return
-        self._typing = now + self._limits.typing_every_s
+        self._typing = now + self.adapter.limits.typing_every_s
         self._sockets.count(self.mounted, "relayed")
 
     # --- keeping ------------------------------------------------------------------------------------------------------
@@ -192,11 +192,11 @@ class Socket:
     async def _in_time(self, raw: RawInbound, now: float) -> bool:
         """Frames that are refused aloud are messages. The others (marks of what was read) are dropped in silence, and
         may be: the next one says more."""
-        messages = Pace(self._limits.messages_per_s, self._limits.messages_burst)
+        messages = Pace(self.adapter.limits.messages_per_s, self.adapter.limits.messages_burst)
         wait_ms = messages.wait_ms(self._messages, now)
         told = self.adapter.limited(raw, wait_ms)
         if told is None:
-            marks = Pace(self._limits.messages_per_s * 2, self._limits.messages_burst * 2)
+            marks = Pace(self.adapter.limits.messages_per_s * 2, self.adapter.limits.messages_burst * 2)
             if marks.wait_ms(self._marks, now):
                 return False
             self._marks = marks.taken(self._marks, now)

@@ -13,11 +13,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from adapters.base import Outcome, RawInbound, Wire
+from adapters.base import LiveLimits, Outcome, RawInbound, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.lines import Look, Start, look, start
-from gateway.live.protocol import Limits, Live
+from gateway.live.adapter import Live
+from gateway.live.lines import Look, Start, look, media_urls, start
 from gateway.live.socket import GOING_AWAY, INTERNAL, REPLACED, Socket
 from gateway.observe import lines
 from gateway.store.heads import Head, heads
@@ -57,7 +57,7 @@ class Sockets:
 
     # --- who is there -------------------------------------------------------------------------------------------------
 
-    def full(self, limits: Limits, peer: str) -> bool:
+    def full(self, limits: LiveLimits, peer: str) -> bool:
         most = limits.sockets_per_peer
         return len(self._all) >= self._core.config.server.max_sockets or (
             most is not None and self._peers[peer] >= most
@@ -207,7 +207,8 @@ class Sockets:
 
     def _look(self, tx: Tx, socket: Socket) -> Look:
         assert socket.leg is not None
-        return look(tx, socket.leg, socket.sent, PAGE_LINES, partial(self._shown, socket.mounted, socket.adapter))
+        show = partial(self._shown, socket.mounted, socket.adapter)
+        return look(tx, socket.leg, socket.sent, PAGE_LINES, show, partial(media_urls, self._core))
 
     def _shown(self, mounted: Mounted, adapter: Live, wire: Wire) -> bytes | None:
         try:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,22 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from adapters.base import Reply, Request
+from adapters.base import LiveLimits, Reply, Request
 from adapters.webchat.simulator import Visitor
 from gateway import live
 from gateway.app import House, serving
 from gateway.config import build
 from gateway.core import Core
-from gateway.directory import Mounted
+from gateway.directory import Mounted, to_ms
 from gateway.live import sockets_of
-from gateway.live.protocol import Limits
 from gateway.settings import Config
+from gateway.store import threads
 from gateway.store.reads import get_leg
-from normalizer.envelope import Text
-from normalizer.ids import AgentId, EndpointId, LegId, MatchKey, leg_id
+from gateway.store.threads import EnvelopeRow, LegRow
+from gateway.store.tx import Tx
+from normalizer import codec
+from normalizer.envelope import Envelope, Message, Text
+from normalizer.ids import AgentId, EndpointId, EnvelopeId, LegId, MatchKey, leg_id
 from router.events import AgentReplied
 from tests.gateway.settings_kit import KEY
 
@@ -34,7 +38,7 @@ SITE = "https://shop.example"
 ENDPOINT = "web"
 WIDGET = "w1"
 JWT_KEY = "0123456789abcdef0123456789abcdef"
-FAST = Limits(messages_per_s=10_000, messages_burst=10_000, frames_per_s=10_000, frames_burst=10_000)
+FAST = LiveLimits(messages_per_s=10_000, messages_burst=10_000, frames_per_s=10_000, frames_burst=10_000)
 PATIENCE_S = 20.0
 """No test waits for time to pass, only for what must come; this is when it gives up."""
 
@@ -114,6 +118,46 @@ class Place:
         ]  # fmt: skip
         await asyncio.gather(*(self.core.receiver.enter(fact, row.conversation_id) for fact in facts))
 
+    async def put(self, visitor: Visitor, *texts: str, together: int = 20) -> None:
+        """Lines of ours straight onto his wire, as room 3 numbers them, in transactions of so many."""
+        leg = self.leg_of(visitor)
+        for place in range(0, len(texts), together):
+            part = texts[place : place + together]
+            await self.core.store.write(partial(self._add, leg=leg, texts=part))
+            self.core.wake.leg(leg)
+
+    def _add(self, tx: Tx, leg: LegId, texts: tuple[str, ...]) -> None:
+        row = threads.lock_legs(tx, [leg])[leg]
+        threads.add_envelopes(tx, [self._line(row, row.wire_head + n, text) for n, text in enumerate(texts, 1)])
+        threads.save_legs(tx, [row._replace(wire_head=row.wire_head + len(texts))])
+
+    def _line(self, leg: LegRow, wire_seq: int, text: str) -> EnvelopeRow:
+        now = self.core.clock.now()
+        envelope = Envelope(
+            id=EnvelopeId(self.core.ids.new("env")),
+            direction="out",
+            channel_type="webchat",
+            endpoint_id=self.mounted.id,
+            author="ai",
+            occurred_at=now,
+            body=Message(parts=(Text(text),)),
+        )
+        return EnvelopeRow(
+            id=envelope.id,
+            conversation_id=leg.conversation_id,
+            seq=None,
+            leg_id=leg.id,
+            wire_seq=wire_seq,
+            channel_id=leg.channel_id,
+            kind="message",
+            direction="out",
+            observed=False,
+            at=to_ms(now),
+            intake_id=0,
+            content=codec.encode(envelope),
+            raw=None,
+        )
+
     async def stop(self) -> None:
         """As SIGTERM does it."""
         self.house.state.draining = True
@@ -137,7 +181,7 @@ def _unpadded(text: str) -> bytes:
 
 
 @asynccontextmanager
-async def running(settings: Config, *, limits: Limits | None = None) -> AsyncIterator[Place]:
+async def running(settings: Config, *, limits: LiveLimits | None = None) -> AsyncIterator[Place]:
     async with serving(settings) as (house, url), aiohttp.ClientSession() as http:
         place = Place(house, url, http)
         if limits is not None:
