@@ -33,12 +33,16 @@ class SideEvents:
 
     def find(self, items: list[Item]) -> None:
         """Touches the targets, completes sends whose echo came, and reads the envelopes behind them."""
-        events = [item.envelope for item in items if item.envelope is not None and _target(item.envelope) is not None]
-        if not events:
-            return
+        envelopes = [item.envelope for item in items if item.envelope is not None]
+        events = [envelope for envelope in envelopes if _target(envelope) is not None]
         for envelope in events:
             self._echo(envelope)
-        self._rows = effects.touch(self._tx, [ref for envelope in events if (ref := _ref(envelope))], self._now)
+        refs = {ref for envelope in events if (ref := _ref(envelope))}
+        if not self._tx.is_alone:
+            refs |= {ref for envelope in envelopes if (ref := _own_ref(envelope))}
+        if not refs:
+            return
+        self._rows = effects.touch(self._tx, refs, self._now)
         known = {row.envelope_id for row in self._rows.values() if row.envelope_id is not None}
         self._targets = threads.get_envelopes(self._tx, known) if known else {}
 
@@ -53,6 +57,7 @@ class SideEvents:
         found = outbox.echo(self._tx, CommandId(command), int(step)) if step.isdecimal() else None
         if found is not None and envelope.channel_id is not None:
             effects.own(self._tx, [(envelope.channel_id, envelope.body.target, found[0], 0, self._now)])
+            self._arrived.append((envelope.channel_id, envelope.body.target))
 
     # --- in their turn ------------------------------------------------------------------------------------------------
 
@@ -73,8 +78,9 @@ class SideEvents:
 
     def arrived(self, envelope: Envelope) -> None:
         """A message with an id of the provider's is here: what waited for it can be applied (in `write`)."""
-        if envelope.external_id is not None and envelope.channel_id is not None:
-            self._arrived.append((envelope.channel_id, envelope.external_id))
+        ref = _own_ref(envelope)
+        if ref is not None:
+            self._arrived.append(ref)
 
     def _row(self, ref: Ref) -> EnvelopeId | None:
         found = self._rows.get(ref)
@@ -146,3 +152,10 @@ def _target(envelope: Envelope) -> ExternalId | None:
 def _ref(envelope: Envelope) -> Ref | None:
     target = _target(envelope)
     return None if target is None or envelope.channel_id is None else (envelope.channel_id, target)
+
+
+def _own_ref(envelope: Envelope) -> Ref | None:
+    """Where the side events of a message look for it."""
+    if _target(envelope) is not None or envelope.external_id is None or envelope.channel_id is None:
+        return None
+    return envelope.channel_id, envelope.external_id

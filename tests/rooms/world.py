@@ -36,6 +36,7 @@ from normalizer.ids import AgentId, ConversationId, EndpointId
 from router.conversation import Agent, Conversation, Holder
 from router.events import AgentReplied, EngineChanged, HolderRequested
 from router.policy import Policy
+from tests.gateway.provider import HangUp
 from tests.rooms import desk
 from tests.rooms.engine import ScriptedEngine
 from tests.rooms.graph import Graph
@@ -75,7 +76,8 @@ class World:
         self.processed: list[Done] = []
         self.performed: list[Performed] = []
         self.changes: list[tuple[bool, str]] = []
-        self._lives = 0
+        self._lives = self._deadlocks = 0
+        self._deadlocks = 0 if store.database is SQLITE else self.deadlocks()
         self.boot()
 
     def _whatsapp(self) -> Mounted:
@@ -142,6 +144,9 @@ class World:
         if parse:
             await self.processor.drain()
 
+    def raw_of(self, *updates: Mapping[str, Any]) -> RawInbound:
+        return self.raw(delivery(*updates))
+
     def raw(self, body: bytes) -> RawInbound:
         return RawInbound(id=self.ids.uuid(), endpoint_id=ENDPOINT, origin="webhook", received_at=self.clock.now(),
                           body=body)  # fmt: skip
@@ -165,6 +170,22 @@ class World:
             await self.processor.drain()
             if count == (len(self.processed), len(self.performed), len(self.changes)):
                 return
+
+    async def answer_ai(self) -> None:
+        """The engine answers and room 2 decides; the answer itself is not sent yet."""
+        held = await self.store.write(lambda tx: outbox.claim(tx, "asker", ["ask_ai"], lease_ms=30_000, most=64))
+        await self.performer._start(held)
+        await self.performer._finish()
+        await self.processor.drain()
+
+    async def send_in_doubt(self) -> str:
+        """A message was answered, and the call that carried the answer broke off. The command's id."""
+        self.graph.then(HangUp())
+        await self.post(text("in.1"))
+        await self.run()
+        (command,) = self.commands("send")
+        assert command.state == schema.DOUBT
+        return command.id
 
     async def _tell_changes(self) -> None:
         """What the composition root does with the breaker's word."""
@@ -198,6 +219,13 @@ class World:
         with self.store.engine.connect() as connection:
             connection.execution_options(deferred=True)
             return [tuple(row) for row in connection.execute(query)]
+
+    def deadlocks(self) -> int:
+        """How many PostgreSQL had to resolve in this database; each costs somebody a second."""
+        with self.store.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+            query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+            return int(connection.exec_driver_sql(query).scalar_one()) - self._deadlocks
 
     def commands(self, kind: str | None = None) -> list[CommandRow]:
         rows = [CommandRow(*row) for row in self.table("command", *CommandRow._fields)]
