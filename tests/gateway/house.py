@@ -193,6 +193,13 @@ async def running(settings: Config, *, limits: LiveLimits | None = None) -> Asyn
                 await place.stop()
 
 
+async def soon(done: Callable[[], bool]) -> None:
+    """For what announces itself to nobody."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not done():  # noqa: ASYNC110  because there is no event for it
+            await asyncio.sleep(0)
+
+
 class Tab:
     """A visitor's socket. A task reads it; whoever waits for something is woken by every frame."""
 
