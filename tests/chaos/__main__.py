@@ -33,7 +33,8 @@ def store_url(database: Database, folder: Path) -> Iterator[str]:
 
 
 def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages: int, seed: int,
-             life_s: float | None = None, per_second: float | None = None, faults: float = 0.05) -> Plan:  # fmt: skip
+             life_s: float | None = None, per_second: float | None = None, faults: float = 0.05,
+             customers: int = 200, visitors: int = 12) -> Plan:  # fmt: skip
     """On PostgreSQL a life is longer: the leases of the one before it must lapse first."""
     life_s = life_s or (2.0 if database == "sqlite" else 6.0)
     return Plan(
@@ -45,8 +46,8 @@ def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages
         widgets_port=servers.free_port(),
         kills=kills,
         messages=messages,
-        visitors=12,
-        customers=200,
+        visitors=visitors,
+        customers=customers,
         life_s=life_s,
         per_second=per_second or messages / (kills * life_s),
         faults=faults,
