@@ -160,6 +160,18 @@ async def test_one_in_flight(chat: Chat) -> None:
     await chat.peer.until(lambda: stored(chat) == ["one", "two"])
 
 
+async def test_the_next_leaves_when_the_one_before_was_answered_for(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    chat.peer.nack = lambda frame: {"code": "other", "cid": "not this one"}  # no answer to what was sent
+    for text in ("one", "two", "three"):
+        await chat.write(text)
+    typed = len(chat.peer.of("typing"))
+    await chat.page.keyboard.type("more")
+    await chat.peer.until_heard("typing", typed + 1)  # whatever was sent before has arrived
+    assert [frame["text"] for frame in chat.peer.of("msg")] == ["one"]
+
+
 async def test_a_refused_message_can_be_sent_again_under_a_new_cid(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
