@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from gateway.clock import Ids
+from gateway.clock import Clock, Ids
 from gateway.commands import Failed
 from gateway.directory import from_ms
 from gateway.operator.house import new_ids, opened
@@ -74,10 +74,10 @@ def _stuck_page(store: Store, after: int) -> list[StuckRow]:
     return store.read_now(lambda tx: stuck_page(tx, after, PAGE))
 
 
-def replay(config: Config, ids: Sequence[int] | None) -> int:
+def replay(config: Config, ids: Sequence[int] | None, clock: Clock | None = None) -> int:
     """How many went back to work; None: all that is inbound. A running gateway takes them up within its poll."""
-    with opened(config) as store:
-        numbers = new_ids(store)
+    with opened(config, clock) as store:
+        numbers = new_ids(store, clock)
         wanted = [row.id for row in _all_dead(store)] if ids is None else ids
         return sum(_replay(store, id, numbers) for id in wanted)
 
