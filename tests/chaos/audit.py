@@ -58,8 +58,8 @@ class Database:
         with engine.connect() as connection:
             self.envelopes = _rows(connection, schema.envelope, "id", "conversation_id", "seq", "leg_id", "channel_id",
                                    "kind", "direction", "content")  # fmt: skip
-            self.commands = _rows(connection, schema.command, "id", "kind", "leg_id", "channel_id", "envelope_id", "state",
-                                  "doubts", "error")  # fmt: skip
+            self.commands = _rows(connection, schema.command, "id", "kind", "leg_id", "channel_id", "envelope_id",
+                                  "state", "doubts", "error")  # fmt: skip
             self.conversations = _rows(connection, schema.conversation)
             self.contact_of = {row["key"]: row["contact_id"] for row in _rows(connection, schema.address)}
             self.external = {(row["channel_id"], row["external_id"]): row for row in _rows(connection, schema.external)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from gateway.store.schema import DUE, FAILED, PARKED, SENDING
 from tests.chaos.__main__ import plan_for
 from tests.chaos.audit import Auditor, Database, Row, Seen
+from tests.chaos.journal import Accepted
 from tests.chaos.plan import WEB
 from tests.chaos.run import Conductor
 
@@ -111,8 +113,12 @@ def phantom(db: Database, seen: Seen) -> None:
 
 
 def sent_early(db: Database, seen: Seen) -> None:
-    first, *others = seen.journal.accepted
-    second = next(one for one in others if (one.customer, one.number) == (first.customer, first.number))
+    def leg(one: Accepted) -> tuple[str, str]:
+        return one.customer, one.number
+
+    first, second = next(
+        (one, other) for one, other in combinations(seen.journal.accepted, 2) if leg(one) == leg(other)
+    )
     first.at, second.at = second.at, first.at
 
 
