@@ -45,7 +45,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     records: tuple[Body, ...] = ()
     """Entries of the conversation's own (state changes), placed before what is said."""
     refused: str | None = None
-    """Nothing was done: `conflict`, `stale`."""
+    """Nothing was done: `conflict`, `stale`, `engine_down`, `no_leg`."""
 
 
 Event = Envelope | AiAnswered | AiGaveUp | AgentReplied | HolderRequested
@@ -133,6 +133,8 @@ def _hand_off(before: Conversation, policy: Policy, now: int, reason: str, text:
 
 
 def _agent_replied(event: AgentReplied, before: Conversation, now: int, policy: Policy) -> Decision:
+    if before.reply_leg is None:
+        return Decision(conversation=before, reason="the customer has not written yet", refused="no_leg")
     careful = any(isinstance(part, Template) for part in event.parts)
     author: AuthorKind = "system" if event.system else "agent"
     say = Say(parts=event.parts, author=author, agent_id=event.agent_id, leg=before.reply_leg, careful=careful)
