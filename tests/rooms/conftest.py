@@ -55,3 +55,8 @@ def world(store: Store, clock: FrozenClock, graph: Graph, transport: Transport) 
 @pytest.fixture
 def postgres_world(postgres_store: Store, clock: FrozenClock, graph: Graph, transport: Transport) -> World:
     return World(postgres_store, clock, graph, transport)
+
+
+@pytest.fixture
+def sqlite_world(sqlite_store: Store, clock: FrozenClock, graph: Graph, transport: Transport) -> World:
+    return World(sqlite_store, clock, graph, transport)

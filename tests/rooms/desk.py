@@ -40,6 +40,7 @@ class Desk:
     capabilities = Capabilities(answers="processed", live=True, states=True)
     keys: tuple[str, ...] | None = None
     """Names of the event instead of its own."""
+    observed = False
 
     def verify(self, raw: RawInbound) -> None:
         return None
@@ -69,6 +70,7 @@ class Desk:
                 occurred_at=raw.received_at,
                 received_at=raw.received_at,
                 external_id=ExternalId(key),
+                observed=self.observed,
                 dedupe_keys=self.keys or (key,),
                 body=body,
             )

@@ -119,6 +119,7 @@ class World:
 
     async def crash(self) -> None:
         """Everything that was under way ends where it stands; then a new life begins."""
+        await asyncio.sleep(0)  # a task that never began would leave its coroutine behind
         tasks = set(self.performer._tasks)
         flushing = self.performer._batcher._flushing
         tasks |= {flushing} if flushing is not None else set()
@@ -266,7 +267,7 @@ class World:
 
     def with_policy(self, **changes: Any) -> None:
         self.policy = replace(self.policy, **changes)
-        self.boot()
+        self.processor = self.another_processor(f"node-{self._lives}")
 
 
 # --- what the provider sends ------------------------------------------------------------------------------------------
