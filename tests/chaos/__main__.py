@@ -20,6 +20,8 @@ from tests.chaos.run import Conductor, Lives
 DEFAULTS: dict[Database, tuple[int, int]] = {"sqlite": (100, 30_000), "postgresql": (20, 6_000)}
 """Kills and messages."""
 EXAMPLES = 10
+DOWN_S = 2.5
+"""About how long nobody answers between a kill and the next life: customers write meanwhile, too."""
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages
         visitors=visitors,
         customers=customers,
         life_s=life_s,
-        per_second=per_second or messages / (kills * life_s),
+        per_second=per_second or messages / (kills * (life_s / 2 + DOWN_S)),
         faults=faults,
         seed=seed,
         settle_s=240,
