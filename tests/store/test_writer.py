@@ -70,6 +70,14 @@ async def test_a_call_that_is_refused_is_refused_whole_and_alone(store: Store) -
     assert stored(store) == [1, 2, 3, 4, 6]
 
 
+async def test_of_a_call_that_is_refused_nothing_is_stored_before_it(store: Store) -> None:
+    await store.receive([intake_row(1)])
+    for id in range(2, 40):
+        with pytest.raises(StoreUnavailable):
+            await store.receive([intake_row(id), intake_row(1)])
+    assert stored(store) == [1]
+
+
 async def test_a_write_that_takes_too_long_is_given_up_and_the_next_one_goes(
     store_url: str, clock: FrozenClock, tmp_path: Path
 ) -> None:
@@ -160,9 +168,9 @@ async def test_a_closed_store_takes_nothing_and_has_finished_what_it_took(
     await asyncio.wait(waiting, timeout=0)
     await store.close()
     await asyncio.gather(*waiting)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="closed"):
         await store.receive([intake_row(99)])
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="closed"):
         await store.write(lambda tx: None)
     again = open_store(store_url, clock, data_dir=tmp_path)
     assert stored(again) == list(range(1, 50))
