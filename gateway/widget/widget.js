@@ -1060,7 +1060,9 @@ textarea{font-size:16px}
     }
     scrolled() {
       const { log, jump } = this.$;
-      this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+      const near = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+      this.atEnd = near || (this.atEnd && log.scrollTop >= this.top); // it grew, or the visitor went up
+      this.top = log.scrollTop;
       if (this.atEnd) jump.hidden = true;
       this.look();
     }

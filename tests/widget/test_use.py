@@ -200,6 +200,24 @@ async def test_unread_while_closed_and_read_when_open(chat: Chat) -> None:
     await expect(chat.page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
 
 
+async def test_the_newest_message_is_in_sight_unless_the_visitor_went_up(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    for number in range(30):
+        await chat.peer.say(f"line {number}\n\nand more")
+    await expect(chat.page.get_by_text("line 29")).to_be_in_viewport()
+    await chat.log.hover()
+    await chat.page.mouse.wheel(0, -2_000)
+    await expect(chat.page.get_by_text("line 29")).not_to_be_in_viewport()
+    await chat.peer.say("the latest")
+    jump = chat.page.get_by_role("button", name="New messages")
+    await expect(jump).to_be_visible()
+    await expect(chat.page.get_by_text("the latest")).not_to_be_in_viewport()
+    await jump.click()
+    await expect(chat.page.get_by_text("the latest")).to_be_in_viewport()
+    await expect(jump).to_be_hidden()
+
+
 async def test_who_answers(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
@@ -256,38 +274,6 @@ async def test_the_server_dates(chat: Chat) -> None:
     assert days[1:] == ["yesterday", "today"]
     assert "19" in days[0]
     assert await chat.page.locator("time").first.get_attribute("datetime") == "2026-11-19T09:30:00.000Z"
-
-
-# --- files
-
-
-async def test_a_file_is_uploaded_then_sent(chat: Chat) -> None:
-    await chat.visit()
-    await chat.open()
-    await chat.pick("a.pdf", "application/pdf", b"%PDF-1")
-    sent = await chat.peer.until_heard("msg")
-    assert chat.peer.uploads == ["a.pdf"]
-    assert (sent[0]["type"], sent[0]["attachment_id"].endswith("-a.pdf")) == ("file", True)
-    await expect(chat.page.locator(".own.sent .name")).to_have_text("a.pdf")
-
-
-async def test_files_that_are_not_taken(chat: Chat) -> None:
-    await chat.visit()
-    await chat.open()
-    await chat.pick("empty.txt", "text/plain", b"")
-    await expect(chat.page.locator(".failed .meta")).to_contain_text("File not accepted")
-    await chat.page.get_by_role("button", name="Remove").click()
-    chat.peer.upload_status = 413
-    await chat.pick("big.txt", "text/plain", b"x")
-    await expect(chat.page.locator(".failed .meta")).to_contain_text("Larger than 20 MB")
-    await chat.page.get_by_role("button", name="Remove").click()
-    chat.peer.upload_status = 503
-    await chat.pick("later.txt", "text/plain", b"x")
-    await expect(chat.page.locator(".failed .meta")).to_contain_text("Not sent")
-    chat.peer.upload_status = 201
-    await chat.page.get_by_role("button", name="Try again").click()
-    sent = await chat.peer.until_heard("msg")
-    assert len(sent) == 1
 
 
 # --- what the page may call
