@@ -1,4 +1,4 @@
-"""The sandbox: a gateway beside simulated providers on one machine, and a page to try it on. `throughline demo` runs it.
+"""The sandbox: a gateway beside simulated providers on one machine, and a page to try it on: `throughline demo`.
 
 demo.py      its configuration         host.py    runs the simulator: its calls, its webhooks
 phones.py    what customers do         screen.py  what they see

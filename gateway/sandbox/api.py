@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -98,11 +98,14 @@ class SandboxApi:
             web.route("*", "/sandbox/graph/{rest:.*}", self.graph),
             web.get("/simulated-media/{id}", self.graph),
         ]
-        return [*(web.route(one.method, one.path, self._guarded(one.handler)) for one in ours), *provider]
+        return [
+            *(web.route(one.method, one.path, self._guarded(cast(Handler, one.handler))) for one in ours),
+            *provider,
+        ]
 
     # --- who may ask ----------------------------------------------------------------------------------------------
 
-    def _guarded(self, handler: Any) -> Handler:
+    def _guarded(self, handler: Handler) -> Handler:
         async def answered(request: web.Request) -> web.StreamResponse:
             try:
                 self._check(request)

@@ -83,7 +83,7 @@ async def _token(core: Core) -> str:
     shown = from_header(f"Bearer {note.token}") if note is not None else None
     if note is not None and shown is not None and await _is_good(core, shown):
         return note.token
-    token, record = new_token(core.ids.token(), core.ids.token(), name="sandbox", scope=Scope.ADMIN,
+    token, record = new_token(core.ids.token(), core.ids.token(), name="the counter", scope=Scope.ADMIN,
                               created_at=core.clock.now())  # fmt: skip
     await core.store.write(lambda tx: keys.add(tx, record))
     return token

@@ -16,9 +16,8 @@ from msgspec import Meta, Struct
 
 from adapters.base import Reply, Request
 from adapters.whatsapp.simulator import Meta as Simulator
-from adapters.whatsapp.simulator import Number
 from adapters.whatsapp.simulator_api import SLOW_HEADER
-from adapters.whatsapp.simulator_world import Customer, Fault
+from adapters.whatsapp.simulator_world import Customer, Fault, Number
 from gateway.core import Core
 from gateway.observe import lines
 from gateway.sandbox.demo import GRAPH_PATH

@@ -111,7 +111,7 @@ export function webUrl(value) {
   }
 }
 
-export const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+export const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const day = (at) => new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 export const shown = (node) => node.offsetParent !== null && !document.hidden;
@@ -168,6 +168,23 @@ export class Rows {
       if (place !== entry.node) this.root.insertBefore(entry.node, place);
       before = entry.node;
     }
+  }
+}
+
+/** Keeps a log at its end while its reader is there, also when it changes its size. */
+export class Scroll {
+  constructor(log, slack = 90) {
+    this.log = log;
+    this.atEnd = true;
+    log.addEventListener("scroll", () => (this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < slack), { passive: true });
+    new ResizeObserver(() => this.settle()).observe(log);
+  }
+  settle() {
+    if (this.atEnd) this.log.scrollTop = this.log.scrollHeight;
+  }
+  end() {
+    this.atEnd = true;
+    this.settle();
   }
 }
 

@@ -1,6 +1,6 @@
 /* Behind the counter: every customer's single conversation, as a program with a key sees it through /v1. */
 
-import { RequestFailed, Rows, avatar, call, clock, day, h, icon, iconButton, pause, ticks, toast, tried, webUrl } from "./base.js";
+import { RequestFailed, Rows, Scroll, avatar, call, clock, day, h, icon, iconButton, pause, ticks, toast, tried, webUrl } from "./base.js";
 
 const LOOK_MS = 1500;
 const PAGE = 200;
@@ -38,7 +38,7 @@ export class Counter {
     this.root.append(
       h("header", { class: "pane-head" }, h("h2", { id: "counter-title" }, icon("desk"), "Behind the counter"),
         h("p", { class: "hint" }, "One conversation per customer, read and answered through ", h("code", {}, "/v1"), "."),
-        h("div", { class: "who" }, h("label", { for: "agent-name" }, "You are agent"), this.name)),
+        h("div", { class: "who" }, h("label", { for: "agent-name" }, "You are"), this.name)),
       this.body,
     );
     this.show();
@@ -94,9 +94,9 @@ export class Counter {
     const who = this.who(detail);
     return h("li", {}, h("button", { type: "button", class: "entry", "aria-current": one.id === this.chosen ? "true" : undefined, "data-id": one.id, onclick: () => this.choose(one.id) },
       avatar(who, one.contact_id),
-      h("span", { class: "entry-who" }, h("b", {}, who), h("time", {}, clock(last.at))),
+      h("b", { class: "entry-who" }, who),
       h("span", { class: "entry-last" }, last.text || "…"),
-      h("span", { class: "entry-marks" }, badge(one), ...channels(detail))));
+      h("span", { class: "entry-marks" }, badge(one), ...channels(detail), h("time", {}, clock(last.at)))));
   }
 
   who(detail) {
@@ -122,7 +122,7 @@ export class Counter {
     this.shownId = null;
     this.rows.show(this.listed());
     await tried(() => this.open(id));
-    if (this.log) this.log.scrollTop = this.log.scrollHeight;
+    this.scroll?.end();
   }
 
   leave() {
@@ -151,9 +151,8 @@ export class Counter {
     if (this.shownId !== detail.id) this.frame(detail);
     this.now = detail;
     this.head.show([["head", [detail.holder, detail.epoch, detail.reason, detail.next_step, detail.due_at, detail.legs, this.who(detail)], () => this.heading(detail)]]);
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 90;
     this.lines.show(this.timeline(envelopes));
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    this.scroll.settle();
   }
 
   blank() {
@@ -168,6 +167,7 @@ export class Counter {
     this.head = new Rows(head);
     this.log = h("div", { class: "timeline", role: "log", "aria-label": "Conversation", tabindex: "0" });
     this.lines = new Rows(this.log);
+    this.scroll = new Scroll(this.log);
     this.detail.replaceChildren(head, this.log, this.composer());
   }
 
@@ -180,8 +180,8 @@ export class Counter {
       h("div", { class: "heading" }, iconButton("back", "Back to the list", () => this.leave(), { class: "icon-button only-narrow" }), avatar(this.who(detail), detail.contact_id),
         h("div", { class: "heading-who" }, h("b", {}, this.who(detail)), h("div", { class: "legs" }, ...legs)), badge(detail)),
       h("p", { class: "why" }, h("span", {}, sentence(detail.reason)), detail.next_step ? h("span", { class: "next" }, `Next: ${detail.next_step}`, detail.due_at ? `, by ${clock(detail.due_at)}` : "") : null),
-      h("div", { class: "acts" }, act("Take over", { holder: "agent", agent_id: this.agent }, mine), act("Give to the AI", { holder: "ai" }, detail.holder === "ai"),
-        act("Put into the queue", { holder: "queue" }, detail.holder === "queue"), act("Close", { holder: "nobody" }, detail.holder === "nobody")));
+      h("div", { class: "acts" }, act("Take over", { holder: "agent", agent_id: this.agent }, mine), act("To the AI", { holder: "ai" }, detail.holder === "ai"),
+        act("To the queue", { holder: "queue" }, detail.holder === "queue"), act("Close", { holder: "nobody" }, detail.holder === "nobody")));
   }
 
   async hold(body) {
@@ -251,20 +251,16 @@ export class Counter {
     if (!media.stored) return h("div", {}, h("p", { class: "fact" }, icon("file"), h("span", {}, type, h("small", {}, "is being fetched"))), words);
     const src = `/sandbox/api/stored/${media.stored}`;
     const kind = (media.sniffed || "").split("/")[0];
-    if (kind === "image") return h("div", {}, h("img", { class: "stored", src, alt: type, onload: () => this.settle() }), words);
+    if (kind === "image") return h("div", {}, h("img", { class: "stored", src, alt: type, onload: () => this.scroll.settle() }), words);
     if (kind === "audio" || type === "voice") return h("div", {}, h("audio", { src, controls: true }), words);
     if (kind === "video") return h("div", {}, h("video", { class: "stored", src, controls: true }), words);
     return h("div", {}, h("a", { class: "fact", href: webUrl(src), target: "_blank", rel: "noopener" }, icon("file"), h("span", {}, media.filename || type, h("small", {}, media.sniffed || ""))), words);
   }
 
-  settle() {
-    if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 360) this.log.scrollTop = this.log.scrollHeight;
-  }
-
   // --- answering ---
 
   composer() {
-    const field = h("textarea", { rows: "1", placeholder: "Answer as an agent", "aria-label": "Answer as an agent", oninput: () => {
+    const field = h("textarea", { rows: "1", placeholder: "Answer", "aria-label": "Answer as an agent", oninput: () => {
       field.style.height = "auto";
       field.style.height = `${Math.min(field.scrollHeight, 130)}px`;
     }, onkeydown: (event) => {

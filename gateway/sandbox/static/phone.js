@@ -1,6 +1,6 @@
 /* A customer's telephone: what is on its screen, and everything that a customer can do with it. */
 
-import { Rows, avatar, call, clock, day, h, icon, iconButton, menu, menuItem, pause, shown, ticks, toast, tried, webUrl } from "./base.js";
+import { Rows, Scroll, avatar, call, clock, day, h, icon, iconButton, menu, menuItem, pause, shown, ticks, toast, tried, webUrl } from "./base.js";
 
 const API = "/sandbox/api/phones";
 const NEWS_S = 20;
@@ -29,13 +29,14 @@ export class Phone {
 
   build() {
     this.who = h("select", { id: "who", "aria-label": "Which customer you are", onchange: () => this.select(this.who.value) });
-    const add = h("button", { type: "button", class: "button small", onclick: () => this.newCustomer(add) }, icon("plus"), "New customer");
+    const add = h("button", { type: "button", class: "button small", "aria-label": "New customer", onclick: () => this.newCustomer(add) }, icon("plus"), "New");
     this.log = h("div", { class: "chat-log", role: "log", "aria-label": "WhatsApp messages", tabindex: "0" });
     this.rows = new Rows(this.log);
+    this.scroll = new Scroll(this.log);
     this.presence = h("span", { class: "presence" });
     this.root.append(
       h("header", { class: "pane-head" }, h("h2", { id: "phone-title" }, icon("phone"), "WhatsApp"),
-        h("p", { class: "hint" }, "A customer's phone. Ticks appear as the gateway's receipts do."),
+        h("p", { class: "hint" }, "Ticks appear as the gateway's receipts do."),
         h("div", { class: "who" }, h("label", { for: "who" }, "You are"), this.who, h("span", { class: "anchor" }, add))),
       h("div", { class: "device" }, h("div", { class: "screen" },
         h("div", { class: "chat-head" }, avatar("Larkridge Outfitters", "shop"),
@@ -83,6 +84,8 @@ export class Phone {
   select(phone) {
     this.phone = phone;
     this.version = -1;
+    this.last = undefined;
+    this.scroll.atEnd = true;
     this.unquote();
     this.options();
     this.follow?.abort();
@@ -128,11 +131,11 @@ export class Phone {
   show(screen) {
     const last = screen.messages[screen.messages.length - 1];
     const fresh = last && last.id !== this.last;
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
     this.last = last?.id;
     this.messages = new Map(screen.messages.map((one) => [one.id, one]));
     this.rows.show(this.items(screen));
-    if (atEnd || (fresh && last.mine)) this.log.scrollTop = this.log.scrollHeight;
+    if (fresh && last.mine) this.scroll.end();
+    else this.scroll.settle();
     this.presence.textContent = screen.typing ? "typing…" : "online";
     this.presence.classList.toggle("typing", screen.typing);
     clearTimeout(this.typing);
@@ -194,14 +197,10 @@ export class Phone {
   attachment(kind, { url, mime, name, voice }) {
     const src = webUrl(url);
     const type = (mime || "").split(";")[0];
-    if (kind === "image" || kind === "sticker") return h("img", { class: `media media-${kind}`, src, alt: kind === "sticker" ? "Sticker" : "Photo", onload: () => this.settle() });
+    if (kind === "image" || kind === "sticker") return h("img", { class: `media media-${kind}`, src, alt: kind === "sticker" ? "Sticker" : "Photo", onload: () => this.scroll.settle() });
     if (kind === "video") return h("video", { class: "media", src, controls: true });
     if (kind === "audio") return h("div", { class: "audio" }, icon("mic", voice ? "Voice note" : "Audio"), h("audio", { src, controls: true }));
     return h("a", { class: "card", href: src, download: name || "file" }, icon("file"), h("span", {}, h("b", {}, name || "Document"), h("small", {}, type)));
-  }
-
-  settle() {
-    if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 420) this.log.scrollTop = this.log.scrollHeight;
   }
 
   place({ latitude, longitude, name, address }) {

@@ -148,6 +148,7 @@ class App {
   tools() {
     const theme = iconButton("theme", "Light or dark", () => this.theme());
     if (memory("theme")) document.documentElement.dataset.theme = memory("theme");
+    this.frame.addEventListener("load", () => this.dress());
     document.getElementById("tools").append(
       h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.ideas.showModal() }, icon("bulb"), h("span", {}, "What to try")), this.switches.button, theme);
     for (const dialog of [this.ideas, this.switches.node]) dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
@@ -158,6 +159,16 @@ class App {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     memory("theme", root.dataset.theme);
+    this.dress();
+  }
+  /** The shop's page wears the same. */
+  dress() {
+    const { theme } = document.documentElement.dataset;
+    const { contentDocument: page, contentWindow: own } = this.frame;
+    if (!theme) return;
+    page.documentElement.dataset.theme = theme;
+    const chat = own.throughline?.element || page.querySelector('script[src="/widget.js"]');
+    chat.dataset.theme = theme;
   }
 
   /** On narrow screens one pane, on middling ones a customer's and the counter. */
@@ -174,7 +185,7 @@ class App {
     PANES.forEach(([id], place) => this.buttons[place].setAttribute("aria-selected", String(id === pane)));
     this.stage.parentElement.dataset.customer = this.stage.dataset.customer || "phone";
     this.phone.look();
-    this.phone.log.scrollTop = this.phone.log.scrollHeight;
+    this.phone.scroll.settle();
   }
 
   drawer() {
