@@ -354,3 +354,21 @@ async def test_only_a_linked_contact_can_be_unmerged(place: ApiHouse) -> None:
     assert (await place.call("POST", f"/v1/contacts/{parent}/unmerge")).body["type"] == "urn:throughline:not_linked"
     assert (await place.call("POST", "/v1/contacts/ct_unknown/unmerge")).status == 404
     assert (await place.call("GET", "/v1/contacts/ct_unknown")).status == 404
+
+
+# --- the other database -------------------------------------------------------------------------------------------
+
+
+async def test_postgresql_answers_alike(tmp_path: Path, postgres_db: str) -> None:
+    async with running(tmp_path, store={"data_dir": str(tmp_path), "url": postgres_db}) as place:
+        parent, _, first, _ = await linked(place)
+        said = await place.says(first, "hello yourself", key="k")
+        assert (said.status, (await place.says(first, "hello yourself", key="k")).body) == (201, said.body)
+        assert (await place.says(first, "another", key="k")).status == 409
+        assert (await place.gives(first, holder="queue", expected_epoch=2)).body["epoch"] == 3
+        assert (await place.gives(first, holder="ai", expected_epoch=2)).body["epoch"] == 3
+        assert len((await place.get("/v1/conversations?limit=1"))["items"]) == 1
+        assert len((await place.get(f"/v1/conversations/{first}/envelopes"))["items"]) == 4
+        assert len((await place.get(f"/v1/contacts/{parent}"))["conversations"]) == 2
+        for path in ("/v1/dead", "/v1/orphans", "/v1/queues", "/v1/channels/wa/health"):
+            await place.get(path)
