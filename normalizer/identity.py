@@ -6,7 +6,7 @@ Rule: a merge is a link from one contact to another. Undoing it removes the link
 Rule: what one signed event says about one sender is one person: its addresses link the contacts that hold them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -52,6 +52,11 @@ class Holding(Struct, frozen=True):
 def claim_key(claim: AddressClaim) -> MatchKey:
     key = match_key(claim.address)
     return key if claim.evidence >= Evidence.CHANNEL else MatchKey(f"claimed:{key}")
+
+
+def identifying(claims: Sequence[tuple[MatchKey, AddressClaim]]) -> Sequence[tuple[MatchKey, AddressClaim]]:
+    """Those that tell who it is. What was merely typed tells nothing beside them; alone, only the first one counts."""
+    return [one for one in claims if one[1].evidence >= Evidence.CHANNEL] or claims[:1]
 
 
 def resolve(keys: Iterable[MatchKey], held: Mapping[MatchKey, Holding], evidence: Evidence) -> Resolution:

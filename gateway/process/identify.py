@@ -12,7 +12,7 @@ from gateway.store.people import AddressRow, ContactRow
 from gateway.store.tx import Tx
 from normalizer.address import is_vouched
 from normalizer.envelope import AddressChange, Evidence
-from normalizer.identity import Ambiguous, Holding, Known, Merge, New, resolve
+from normalizer.identity import Ambiguous, Holding, Known, Merge, New, identifying, resolve
 from normalizer.ids import ContactId, ConversationId, MatchKey
 from router.conversation import Conversation
 
@@ -60,13 +60,12 @@ class Identified:
                 self._vouched[row.contact_id] = row.key
 
     def _one(self, item: Item, new_id: NewId) -> None:
+        proofs = identifying(item.claims)
         held = {
-            key: Holding(self._held[key], self._vouched.get(self._held[key]))
-            for key, _ in item.claims
-            if key in self._held
+            key: Holding(self._held[key], self._vouched.get(self._held[key])) for key, _ in proofs if key in self._held
         }
-        evidence = min(claim.evidence for _, claim in item.claims)
-        match resolve([key for key, _ in item.claims], held, evidence):
+        evidence = min(claim.evidence for _, claim in proofs)
+        match resolve([key for key, _ in proofs], held, evidence):
             case New():
                 self._adopt(item, self._create(item, new_id))
             case Known(contact=contact, merge=merges):
