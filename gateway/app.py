@@ -1,7 +1,7 @@
 """The composition root: makes everything from the configuration, starts the rooms, and stops them in order.
 
 Rule: a room whose loop dies ends the process: limping is worse than stopping. One channel in trouble does not.
-Rule: a stop drains: no new requests, sockets told and closed, rooms finish what they have claimed, then the store closes.
+Rule: a stop drains: no new requests, sockets told and closed, rooms finish what they claimed, then the store closes.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ from gateway.directory import Directory, Mounted
 from gateway.engines.base import Engine
 from gateway.engines.builtin import BuiltinConfig, BuiltinEngine
 from gateway.engines.echo import EchoEngine
+from gateway.itemlog import stream_for
 from gateway.media import MediaLinks, MediaStore
-from gateway.observe import Metrics, lines
+from gateway.observe import Metrics, configure, lines
 from gateway.perform import Performer, PerformSettings
 from gateway.perform.ask import Asker, AskSettings, Breaker
 from gateway.perform.calls import Calls
@@ -39,6 +40,7 @@ from gateway.store import intake, migrate, outbox
 from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
 from gateway.store.store import Store, StoreUnavailable, open_store
+from gateway.store.tx import Tx
 from gateway.transport import RateLimiter, RetryPolicy, Transport
 from gateway.wake import Wake
 from gateway.web import make_app
@@ -98,14 +100,17 @@ class House:
         """What was only kept for callers that waited."""
         while True:
             try:
-                before = (self.core.store.now() - ANSWERED_KEPT_MS) << 20
-                await self.core.store.write(lambda tx: intake.sweep_answered(tx, before))
+                await self.core.store.write(_sweep_answered)
                 depth = await self.core.store.read(intake.depth)
                 self.core.metrics.intake_depth.set(depth)
                 self.core.metrics.outbox_depth.set(sum((await self.core.store.read(outbox.depth)).values()))
             except StoreUnavailable:
                 self.log.warning("sweep put off", error="StoreUnavailable")
             await asyncio.sleep(SWEEP_S)
+
+
+def _sweep_answered(tx: Tx) -> int:
+    return intake.sweep_answered(tx, (tx.now() - ANSWERED_KEPT_MS) << 20)
 
 
 class State:
@@ -123,13 +128,21 @@ async def open_house(config: Config, *, clock: Clock | None = None) -> AsyncIter
     async with AsyncExitStack() as stack:
         clock = clock or Clock()
         data_dir = Path(config.store.data_dir)
-        store = open_store(config.store.url, clock, data_dir=data_dir, writers=config.store.writers, readers=config.store.readers,
-                           write_timeout_ms=config.server.write_timeout_ms)  # fmt: skip
+        store = open_store(
+            config.store.url,
+            clock,
+            data_dir=data_dir,
+            writers=config.store.writers,
+            readers=config.store.readers,
+            write_timeout_ms=config.server.write_timeout_ms,
+        )
         stack.push_async_callback(store.close)
         media = MediaStore(data_dir, config.media, clock)
         stack.callback(media.close)
         transport = await stack.enter_async_context(Transport(config.transport, config.guard, media, clock))
-        yield _compose(config, clock, store, media, transport)
+        house = _compose(config, clock, store, media, transport)
+        stack.callback(house.core.report.close)
+        yield house
 
 
 def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, transport: Transport) -> House:
@@ -138,6 +151,7 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     directory = Directory(_mount(config))
     links = MediaLinks(subkey(config.key, "media links"))
     peer_key = subkey(config.key, "peers")
+    report = Report(metrics, clock, stream_for(config.log.level, config.log.format))
     core = Core(
         config=config,
         clock=clock,
@@ -150,12 +164,12 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         links=links,
         transport=transport,
         metrics=metrics,
+        report=report,
         draining=lambda: state.draining,
         migrated=lambda: state.migrated,
         disk_full=lambda: state.disk == "intake_stopped",
         peer_digest=lambda peer: blake2b(peer.encode(), key=peer_key, digest_size=8).hexdigest(),
     )
-    report = Report(metrics, directory)
     owner = ids.new("node")
     return House(core, _processor(core, owner, report), _performer(core, owner, report), state)
 
@@ -281,10 +295,14 @@ def run(config: Config, *, sandbox: bool = False, ready: Callable[[str], None] |
     """Serves until SIGTERM or SIGINT; raises what ended a room."""
     import uvloop
 
-    extra: Extra | None = None
-    if sandbox:
-        from gateway.sandbox import attach as extra
-    uvloop.run(serve(config, extra=extra, ready=ready))
+    configure(config.log.level, config.log.format)
+    uvloop.run(serve(config, extra=_sandbox() if sandbox else None, ready=ready))
+
+
+def _sandbox() -> Extra:
+    from gateway.sandbox import attach
+
+    return attach
 
 
 async def serve(config: Config, *, extra: Extra | None = None, ready: Callable[[str], None] | None = None) -> None:
@@ -292,6 +310,7 @@ async def serve(config: Config, *, extra: Extra | None = None, ready: Callable[[
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(config, extra=extra) as (house, url):
+        house.log.info("listening", port=int(url.rpartition(":")[2]))
         if ready is not None:
             ready(url)
         rooms = asyncio.create_task(house.rooms(), name="rooms")

@@ -9,6 +9,7 @@ from gateway.directory import Directory
 from gateway.media import MediaLinks, MediaStore
 from gateway.observe import Metrics
 from gateway.receive import Receiver
+from gateway.report import Report
 from gateway.settings import Config
 from gateway.store.store import Store
 from gateway.transport import Transport
@@ -27,6 +28,7 @@ class Core(Struct, frozen=True, kw_only=True):
     links: MediaLinks
     transport: Transport
     metrics: Metrics
+    report: Report
     draining: Callable[[], bool]
     """True once a stop was asked for."""
     migrated: Callable[[], bool]

@@ -1,6 +1,6 @@
 """ROOM 1: what arrived goes into the intake, and only then is it acknowledged.
 
-Rule: whatever comes in, a provider's request, a frame, a fact of ours, enters the intake here or in room 3's own commit.
+Rule: whatever comes in (a request, a frame, a fact of ours) enters the intake here, or in room 3's own commit.
 Rule: `receive` returns after the commit, or raises StoreUnavailable; there is no third case.
 """
 
@@ -24,7 +24,7 @@ class Receiver:
         self._store, self._ids, self._wake = store, ids, wake
 
     async def receive(self, raw: RawInbound, *, outcome_ms: int | None = None) -> Outcome | None:
-        """`outcome_ms`: wait so long for what room 2 makes of it; None is also returned when it was not done in time."""
+        """`outcome_ms`: wait so long for what room 2 makes of it. None: not asked for, or not done in time."""
         lane = raw.session or raw.endpoint_id
         row = IntakeRow(self._ids.intake(), raw.endpoint_id, lane, "raw", _encode_raw(raw), outcome_ms is not None)
         return await self._enter(row, outcome_ms)

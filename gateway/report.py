@@ -1,38 +1,68 @@
-"""What the rooms tell about their work, as lines and counters."""
+"""What the rooms tell about their work, as lines and counters.
 
-from gateway.directory import Directory
+Rule: one wide line for each room and item, so that `trace` in the store and a search in the lines tell the same story.
+"""
+
+from functools import lru_cache
+from typing import TextIO
+
+from gateway.clock import Clock
+from gateway.itemlog import ItemLog
 from gateway.observe import Metrics, lines
 from gateway.perform import Performed
 from gateway.process.settle import Done
 
 
 class Report:
-    def __init__(self, metrics: Metrics, directory: Directory) -> None:
-        self._metrics, self._directory = metrics, directory
-        self._process, self._perform = lines("process"), lines("perform")
+    """`stream`: where the rooms' JSON lines go, see `itemlog.stream_for`."""
+
+    def __init__(self, metrics: Metrics, clock: Clock, stream: TextIO | None) -> None:
+        now = clock.now
+        self._metrics, self._slow = metrics, lines("process")
+        received = ("endpoint_id", "verdict", "status", "bytes")
+        self._received = ItemLog("receive", "received", received, stream, now)
+        settled = ("intake_id", "idx", "endpoint_id", "channel_id", "envelope_id", "kind", "outcome")
+        self._settled = ItemLog("process", "processed", settled, stream, now)
+        performed = ("command_id", "kind", "conversation_id", "channel_id", "envelope_id", "attempt", "step", "outcome")
+        self._performed = ItemLog("perform", "performed", performed, stream, now)
+        self._counter = lru_cache(maxsize=4_096)(metrics.received.labels)
+        self._sends = lru_cache(maxsize=4_096)(metrics.sends.labels)
+        self._processed = lru_cache(maxsize=4_096)(metrics.processed.labels)
+
+    def received(self, endpoint_id: str, verdict: str, status: int, size: int) -> None:
+        self._counter(endpoint_id, verdict).inc()
+        self._received.add(endpoint_id, verdict, status, size)
 
     def processed(self, done: Done) -> None:
-        self._metrics.batch_size.labels("process").observe(done.processed)
+        self._metrics.batch_size.labels("process").observe(len(done.items))
+        for item in done.items:
+            envelope = item.envelope
+            channel = envelope.channel_id if envelope is not None else None
+            kind = item.kind
+            self._settled.add(
+                item.row.id, item.index, item.row.endpoint_id or None, channel, item.id if item.keys else None, kind,
+                done.outcome_of(item),
+            )  # fmt: skip
+            self._processed(channel or "", kind).inc()
+        for item in done.duplicates:
+            self._metrics.duplicates.labels(item.envelope.channel_id if item.envelope else "").inc()
         for intake_id, reason in done.dead:
             self._metrics.dead.labels("process", reason).inc()
-            self._process.warning("dead", intake_id=intake_id, reason=reason)
+            self._slow.warning("dead", intake_id=intake_id, reason=reason)
+            if reason == "unknown_account":
+                self._metrics.unknown_accounts.labels(done.endpoint_of(intake_id)).inc()
 
     def performed(self, performed: Performed) -> None:
         held = performed.held
         if held.kind == "send":
-            self._metrics.sends.labels(held.channel_id or "", performed.outcome).inc()
-        self._perform.info(
-            "performed",
-            command_id=held.id,
-            kind=held.kind,
-            conversation_id=held.conversation_id,
-            channel_id=held.channel_id,
-            envelope_id=held.envelope_id,
-            attempt=held.attempts,
-            step=held.step,
-            outcome=performed.outcome,
-        )
+            self._sends(held.channel_id or "", performed.outcome).inc()
+        self._performed.add(held.id, held.kind, held.conversation_id, held.channel_id, held.envelope_id, held.attempts,
+                            held.step, performed.outcome)  # fmt: skip
 
     def engine(self, up: bool, reason: str) -> None:
         self._metrics.engine_up.set(1 if up else 0)
-        self._perform.warning("engine changed", state="up" if up else "down")
+        self._slow.warning("engine changed", state="up" if up else "down")
+
+    def close(self) -> None:
+        for log in (self._received, self._settled, self._performed):
+            log.flush()

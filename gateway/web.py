@@ -6,6 +6,7 @@ Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may giv
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 import msgspec
 from aiohttp import web
@@ -16,9 +17,9 @@ from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.store.reads import alive
 from gateway.store.store import StoreUnavailable
+from normalizer.ids import EndpointId
 
 CORE: web.AppKey[Core] = web.AppKey("core")
-BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -40,69 +41,83 @@ def make_app(core: Core) -> web.Application:
 
 async def hook(request: web.Request) -> web.Response:
     core = request.app[CORE]
-    mounted = core.directory.endpoints.get(request.match_info["endpoint_id"])  # type: ignore[call-overload]  # because a path is text
+    mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
     if mounted is None:
         return problem(404, "unknown_endpoint")
-    refused = _not_now(core)
-    if refused is not None:
-        return refused
+    if core.draining():
+        return _refused(core, mounted, request, 503, "draining", retry_after_s=5)
+    if core.disk_full():
+        return _refused(core, mounted, request, 503, "disk_full", retry_after_s=60)
     if request.content_type == "multipart/form-data":
         return await _upload(core, mounted, request)
     if request.body_exists and request.content_type not in mounted.adapter.capabilities.content_types:
-        return _counted(core, mounted, "wrong_type", problem(415, "wrong_content_type"))
+        return _refused(core, mounted, request, 415, "wrong_content_type")
     try:
-        async with asyncio.timeout(core.config.server.body_timeout_ms / 1000):
-            body = await request.read()
+        body = await _body(core, request)
     except TimeoutError:
-        return _cut_off(core, mounted, request)
+        return _refused(core, mounted, request, 408, "body_too_slow")
     except web.HTTPRequestEntityTooLarge:
-        return _counted(core, mounted, "too_large", problem(413, "body_too_large"))
-    return await _inbound(core, mounted, raw_of(core, mounted, request, body))
+        return _refused(core, mounted, request, 413, "body_too_large")
+    return await _inbound(core, mounted, request, raw_of(core, mounted, request, body))
 
 
-async def _inbound(core: Core, mounted: Mounted, raw: RawInbound) -> web.Response:
-    verdict = _verified(core, mounted, raw)
+async def _body(core: Core, request: web.Request) -> bytes:
+    """Raises TimeoutError. What has arrived already needs no clock."""
+    if request.content.is_eof():
+        return await request.read()
+    async with asyncio.timeout(core.config.server.body_timeout_ms / 1000):
+        return await request.read()
+
+
+async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.Response:
+    verdict = _verified(core, mounted, request, raw)
     match verdict:
         case web.Response():
             return verdict
         case Reply():
-            return _counted(core, mounted, "handshake", to_response(verdict))
+            return _counted(core, mounted, request, "handshake", to_response(verdict))
         case LegRead():
-            return to_response(await live.read_leg(core, mounted, verdict))
+            return _counted(
+                core, mounted, request, "read", to_response(await live.read_leg(core, mounted, raw, verdict))
+            )
         case LegUpload():
-            return problem(415, "multipart_expected")
+            return _refused(core, mounted, request, 415, "multipart_expected")
         case None:
-            return await _keep(core, mounted, raw)
+            return await _keep(core, mounted, request, raw)
 
 
-def _verified(core: Core, mounted: Mounted, raw: RawInbound) -> "Reply | LegRead | LegUpload | web.Response | None":
+def _verified(
+    core: Core, mounted: Mounted, request: web.Request, raw: RawInbound
+) -> Reply | LegRead | LegUpload | web.Response | None:
     try:
         return mounted.adapter.verify(raw)
     except Unauthentic as error:
-        return _counted(core, mounted, "unauthentic", problem(error.status, "unauthentic"))
+        return _refused(core, mounted, request, error.status, "unauthentic")
     except Exception:  # noqa: BLE001  because whatever a forged request provokes, it does not get in
         core.metrics.adapter_errors.labels(mounted.id, "verify").inc()
-        return _counted(core, mounted, "unauthentic", problem(401, "unauthentic"))
+        return _refused(core, mounted, request, 401, "unauthentic")
 
 
-async def _keep(core: Core, mounted: Mounted, raw: RawInbound) -> web.Response:
+async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.Response:
     waits = mounted.adapter.capabilities.answers == "processed"
     try:
         outcome = await core.receiver.receive(raw, outcome_ms=core.config.server.call_outcome_ms if waits else None)
     except StoreUnavailable:
-        return _counted(core, mounted, "unavailable", problem(503, "store_unavailable"))
-    return _counted(core, mounted, "kept", to_response(mounted.adapter.respond(raw, outcome)))
+        return _refused(core, mounted, request, 503, "store_unavailable", retry_after_s=1)
+    return _counted(core, mounted, request, "kept", to_response(mounted.adapter.respond(raw, outcome)))
 
 
 async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
-    verdict = _verified(core, mounted, raw_of(core, mounted, request, b""))
+    raw = raw_of(core, mounted, request, b"")
+    verdict = _verified(core, mounted, request, raw)
     match verdict:
         case web.Response():
             return verdict
         case LegUpload():
-            return to_response(await uploads.take_upload(core, mounted, verdict, request))
+            reply = await uploads.take_upload(core, mounted, raw, verdict, request)
+            return _counted(core, mounted, request, "upload", to_response(reply))
         case Reply() | LegRead() | None:
-            return _counted(core, mounted, "wrong_type", problem(415, "wrong_content_type"))
+            return _refused(core, mounted, request, 415, "wrong_content_type")
 
 
 def raw_of(core: Core, mounted: Mounted, request: web.Request, body: bytes) -> RawInbound:
@@ -130,23 +145,29 @@ def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _not_now(core: Core) -> web.Response | None:
-    if core.draining():
-        return problem(503, "draining", {"Retry-After": "5"})
-    if core.disk_full():
-        return problem(503, "disk_full", {"Retry-After": "60"})
-    return None
-
-
-def _cut_off(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
-    """Nobody takes this long to send a webhook; the connection is closed with the answer."""
-    response = _counted(core, mounted, "too_slow", problem(408, "body_too_slow"))
-    response.force_close()
+def _refused(
+    core: Core, mounted: Mounted, request: web.Request, status: int, code: str, *, retry_after_s: int | None = None
+) -> web.Response:
+    """Our own answer, with the headers without which a browser would not show it to a channel's own pages."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    if isinstance(mounted.adapter, Browsed):
+        headers |= mounted.adapter.headers(raw_of(core, mounted, request, b""))
+    response = _counted(core, mounted, request, code, problem(status, code, headers))
+    if status in (408, 413):
+        # Nobody reads the rest of the body: the connection ends with the answer.
+        response.force_close()
     return response
 
 
-def _counted(core: Core, mounted: Mounted, verdict: str, response: web.Response) -> web.Response:
-    core.metrics.received.labels(mounted.id, verdict).inc()
+@runtime_checkable
+class Browsed(Protocol):
+    """An adapter whose callers are pages in a browser."""
+
+    def headers(self, raw: RawInbound) -> Mapping[str, str]: ...
+
+
+def _counted(core: Core, mounted: Mounted, request: web.Request, verdict: str, response: web.Response) -> web.Response:
+    core.report.received(mounted.id, verdict, response.status, request.content_length or 0)
     return response
 
 

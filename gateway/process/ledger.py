@@ -10,7 +10,6 @@ from datetime import timedelta
 import msgspec
 from msgspec.structs import replace
 
-from adapters.base import Placed
 from gateway.directory import Directory, from_ms, to_ms
 from gateway.process.prepare import Item
 from gateway.store import effects, outbox, threads
@@ -33,9 +32,7 @@ from normalizer.ids import (
     ExternalId,
     IntakeId,
     LegId,
-    MatchKey,
     derive,
-    leg_id,
 )
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify, Send
 from router.conversation import Conversation
@@ -43,6 +40,12 @@ from router.decide import Decision, Facts, Say
 from router.events import Fact
 
 _encode_command = msgspec.json.Encoder().encode
+
+
+Places = tuple[int, int | None]
+"""Seq in the conversation, and on the wire of a live leg."""
+Said = tuple[EnvelopeId, int]
+"""An envelope of ours, and its seq."""
 
 
 class Ledger:
@@ -90,15 +93,12 @@ class Ledger:
 
     # --- legs ---------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def leg_id(envelope: Envelope, key: MatchKey) -> LegId:
-        return leg_id(envelope.channel_id or ChannelId(""), key, envelope.native_thread)
-
     def open_leg(self, item: Item, envelope: Envelope, conversation: ConversationId) -> LegId:
-        key, claim = item.claims[0]
-        leg = self.leg_id(envelope, key)
+        leg = item.leg
+        assert leg is not None
         if leg not in self.legs:
             assert envelope.channel_id is not None
+            key, claim = item.claims[0]
             channel, address = envelope.channel_id, str(claim.address)
             self.legs[leg] = LegRow(
                 leg, channel, key, conversation, address, envelope.native_thread, None, 0, None, 0, 0
@@ -127,12 +127,12 @@ class Ledger:
 
     # --- envelopes ----------------------------------------------------------------------------------------------------
 
-    def place(self, item: Item, envelope: Envelope, conversation: ConversationId, leg: LegId) -> Placed:
+    def place(self, item: Item, envelope: Envelope, conversation: ConversationId, leg: LegId) -> Places:
         """A place in the conversation, and on the wire of a live leg."""
         seq = self._next_seq(conversation)
         wire = self._next_wire(leg) if self.is_live(envelope.channel_id) else None
         self._add(item.id, item, envelope, item.content, conversation, seq, leg, wire)
-        return Placed(item.id, seq=seq, wire_seq=wire, at=from_ms(self._now), conversation_id=conversation)
+        return seq, wire
 
     def store(self, item: Item, envelope: Envelope, conversation: ConversationId | None, leg: LegId | None) -> None:
         """No place: it changes or accompanies something that has one."""
@@ -163,7 +163,7 @@ class Ledger:
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
-    def carry_out(self, item: Item, decision: Decision, cause: Envelope | None) -> Placed | None:
+    def carry_out(self, item: Item, decision: Decision, cause: Envelope | None) -> Said | None:
         """Makes envelopes and commands of what was decided. Where the first thing that was said now stands."""
         conversation = decision.conversation.id
         self.conversations[conversation] = decision.conversation
@@ -191,7 +191,7 @@ class Ledger:
         wire = self._next_wire(leg) if shown and leg is not None else None
         self._add(envelope.id, item, envelope, codec.encode(envelope), conversation, seq, leg, wire)
 
-    def _say(self, item: Item, conversation: ConversationId, number: int, say: Say) -> Placed | None:
+    def _say(self, item: Item, conversation: ConversationId, number: int, say: Say) -> Said | None:
         if say.leg is None or say.leg not in self.legs or not _has_words(say):
             return None
         id = derive("env", item.id, "say", str(number))
@@ -203,7 +203,7 @@ class Ledger:
         fence = self.conversations[conversation].epoch if say.fenced else None
         send = Send(envelope.id, careful=say.careful)
         self._command(derive("cmd", envelope.id), send, conversation, say.leg, envelope.channel_id, fence)
-        return Placed(envelope.id, seq=seq, at=from_ms(self._now), conversation_id=conversation)
+        return envelope.id, seq
 
     def _ours(self, id: str, leg: LegId | None, body: Body) -> Envelope:
         """An outbound envelope for this leg."""

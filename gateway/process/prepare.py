@@ -16,7 +16,7 @@ from normalizer import codec
 from normalizer.address import match_key
 from normalizer.envelope import AddressChange, AddressClaim, Body, Envelope, Evidence
 from normalizer.identity import claim_key
-from normalizer.ids import ChannelId, EnvelopeId, MatchKey, derive
+from normalizer.ids import ChannelId, EnvelopeId, LegId, MatchKey, derive, leg_id
 from router.events import Fact, fact_key
 
 FACTS = "facts"
@@ -30,7 +30,9 @@ _encode_body = msgspec.json.Encoder().encode
 class Item:
     """One envelope or fact of a row, ready to be settled; or the reason why it can not be."""
 
-    __slots__ = ("claims", "content", "digest", "envelope", "error", "fact", "index", "keys", "last", "raw", "row")
+    __slots__ = (
+        "claims", "content", "digest", "envelope", "error", "fact", "index", "keys", "last", "leg", "raw", "row",
+    )  # fmt: skip
 
     def __init__(self, row: Claimed, index: int) -> None:
         self.row, self.index, self.last = row, index, False
@@ -40,11 +42,21 @@ class Item:
         """(reason, detail) for the list of the dead."""
         self.keys: tuple[str, ...] = ()
         self.digest = ""
+        """Of the content, where the caller is to be told that a repeat says something else."""
         self.content = b""
         self.raw: bytes | None = None
         """The provider's own words for this envelope alone."""
         self.claims: tuple[tuple[MatchKey, AddressClaim], ...] = ()
         """The addresses that identify the contact, the one to answer to first."""
+        self.leg: LegId | None = None
+        """The leg of the first of these, whether it exists yet or not."""
+
+    @property
+    def kind(self) -> str:
+        """Of its envelope's body, or of the fact: a code for lines and counters."""
+        if self.envelope is not None:
+            return str(self.envelope.body.__struct_config__.tag)
+        return str(self.fact.__struct_config__.tag) if self.fact is not None else "none"
 
     @property
     def id(self) -> EnvelopeId:
@@ -58,6 +70,7 @@ class Preparer:
 
     def __init__(self, directory: Directory, key: bytes) -> None:
         self._directory, self._key = directory, key[:64]
+        self._blank = blake2b(key=self._key, digest_size=16)
 
     def items(self, row: Claimed) -> list[Item]:
         """From `next_index` on; never empty and never raises."""
@@ -102,13 +115,17 @@ class Preparer:
         envelope, item.content = codec.seal(msgspec.structs.replace(envelope, channel_id=channel, raw=None))
         item.envelope = envelope
         item.claims = _claims(envelope)
+        if item.claims:
+            item.leg = leg_id(channel, item.claims[0][0], envelope.native_thread)
         item.keys = tuple(self._keyed(channel, key) for key in envelope.dedupe_keys or (f"row/{row.id}/{index}",))
-        item.digest = self._hash(_encode_body(envelope.body))
+        if row.wants_outcome:
+            item.digest = self._hash(_encode_body(envelope.body))
         return item
 
     def _keyed(self, channel: ChannelId | str, key: str) -> str:
-        text = f"{channel}|{key}".encode("utf-8", "surrogatepass")
-        return blake2b(text, key=self._key, digest_size=16).hexdigest()
+        digest = self._blank.copy()
+        digest.update(f"{channel}|{key}".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
     def _hash(self, data: bytes) -> str:
         return blake2b(data, key=self._key, digest_size=12).hexdigest()

@@ -38,7 +38,7 @@ from normalizer.envelope import (
     Typing,
     Unsupported,
 )
-from normalizer.ids import ContactId, ConversationId, IntakeId, LegId
+from normalizer.ids import ContactId, ConversationId, EndpointId, EnvelopeId, IntakeId, LegId
 from router.decide import asks_for_something, decide, fetches
 from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, HolderRequested, MediaStored
 from router.policy import Policy
@@ -66,9 +66,18 @@ class Done(Struct, frozen=True, kw_only=True):
     legs: frozenset[LegId]
     commands: int
     facts: int
-    processed: int
-    duplicates: int
+    items: list[Item]
+    duplicates: list[Item]
     dead: tuple[tuple[IntakeId, str], ...]
+
+    def outcome_of(self, item: Item) -> str:
+        """For the item's line."""
+        if item in self.duplicates:
+            return "duplicate"
+        return item.error[0] if item.error is not None else "stored"
+
+    def endpoint_of(self, row: IntakeId) -> EndpointId:
+        return next((item.row.endpoint_id for item in self.items if item.row.id == row), EndpointId(""))
 
 
 def settle(tx: Tx, items: list[Item], rules: Rules) -> Done:
@@ -87,7 +96,7 @@ class Settlement:
         self._errors: dict[IntakeId, str] = {}
         self._facts: list[IntakeRow] = []
         self._dead: list[Dead] = []
-        self._duplicates = 0
+        self._duplicates: list[Item] = []
 
     def run(self) -> Done:
         fresh = self._dedupe()
@@ -99,7 +108,7 @@ class Settlement:
         self._side.write()
         self._finish()
         return Done(outcomes=self._outcomes(), legs=self._ledger.woken(), commands=self._ledger.count_commands,
-                    facts=len(self._facts), processed=len(self._items), duplicates=self._duplicates,
+                    facts=len(self._facts), items=self._items, duplicates=self._duplicates,
                     dead=tuple((row.intake_id, row.reason) for row in self._dead))  # fmt: skip
 
     # --- dedupe -------------------------------------------------------------------------------------------------------
@@ -118,7 +127,7 @@ class Settlement:
         return fresh
 
     def _repeat(self, item: Item, first: Seen) -> None:
-        self._duplicates += 1
+        self._duplicates.append(item)
         if not item.row.wants_outcome:
             return
         row = threads.get_envelopes(self._tx, [first.envelope_id]).get(first.envelope_id)
@@ -143,8 +152,7 @@ class Settlement:
         self._ledger.lock(contacts, wanted | self._side.conversations(), self._legs(items))
 
     def _legs(self, items: list[Item]) -> set[LegId]:
-        return {self._ledger.leg_id(item.envelope, item.claims[0][0]) for item in items
-                if item.envelope is not None and item.claims}  # fmt: skip
+        return {item.leg for item in items if item.leg is not None}
 
     # --- decide -------------------------------------------------------------------------------------------------------
 
@@ -157,7 +165,7 @@ class Settlement:
             self._fact(item)
 
     def _envelope(self, item: Item, envelope: Envelope) -> None:
-        if self._ended(item, envelope):
+        if self._ended(item):
             self._errors[item.row.id] = "ended"
             self._keep(item, envelope, None)
             return
@@ -186,8 +194,8 @@ class Settlement:
         if isinstance(envelope.body, Unsupported) and not envelope.body.visible:
             self._keep(item, envelope, leg)
             return
-        placed = self._ledger.place(item, envelope, conversation_id, leg)
-        self._note(item, placed)
+        seq, wire = self._ledger.place(item, envelope, conversation_id, leg)
+        self._note(item, seq, wire, conversation_id)
         self._side.arrived(envelope)
         if asks_for_something(envelope):
             self._ledger.inbound(envelope, leg)
@@ -197,9 +205,9 @@ class Settlement:
         else:
             self._ledger.ask(conversation_id, leg, envelope, fetches(envelope))
 
-    def _ended(self, item: Item, envelope: Envelope) -> bool:
+    def _ended(self, item: Item) -> bool:
         """Its owner has closed the leg; what still comes over it comes from somebody else, or too late."""
-        leg = self._ledger.legs.get(self._ledger.leg_id(envelope, item.claims[0][0])) if item.claims else None
+        leg = self._ledger.legs.get(item.leg) if item.leg is not None else None
         return leg is not None and leg.valid_from == NEVER
 
     def _change(self, item: Item, envelope: Envelope) -> None:
@@ -219,7 +227,7 @@ class Settlement:
         contact = self._who.contact_of.get(id(item))
         conversation = self._ledger.of_contact.get(contact) if contact is not None else None
         self._ledger.store(item, envelope, conversation, leg)
-        self._note(item, Placed(item.id, at=from_ms(self._now), conversation_id=conversation))
+        self._note(item, None, None, conversation)
 
     def _contact_conversation(self, item: Item) -> ConversationId | None:
         contact = self._who.contact_of.get(id(item))
@@ -230,11 +238,10 @@ class Settlement:
         return self._ledger.of_contact[contact]
 
     def _engine_up(self) -> bool:
-        return (
-            outbox.engine_up(self._tx, self._rules.engine)
-            if self._ledger.engine_state is None
-            else self._ledger.engine_state
-        )
+        """Read once for the whole batch."""
+        if self._ledger.engine_state is None:
+            self._ledger.engine_state = outbox.engine_up(self._tx, self._rules.engine)
+        return self._ledger.engine_state
 
     def _fact(self, item: Item) -> None:
         match item.fact:
@@ -261,7 +268,10 @@ class Settlement:
             self._errors[item.row.id] = decision.refused
         said = self._ledger.carry_out(item, decision, None)
         after = self._ledger.conversations[fact.conversation_id]
-        self._note(item, said or Placed(item.id, seq=after.epoch, at=from_ms(self._now), conversation_id=after.id))
+        if said is None:
+            self._note(item, after.epoch, None, after.id)
+        else:
+            self._note(item, said[1], None, after.id, said[0])
 
     def _fail_waiting(self, reason: str) -> None:
         """The engine went down: who waits for it is served now, not when the question times out."""
@@ -298,8 +308,17 @@ class Settlement:
                                item.row.kind, reason, detail, raw, self._now))  # fmt: skip
         self._errors[item.row.id] = reason
 
-    def _note(self, item: Item, placed: Placed) -> None:
+    def _note(
+        self,
+        item: Item,
+        seq: int | None,
+        wire: int | None,
+        conversation: ConversationId | None,
+        envelope: EnvelopeId | None = None,
+    ) -> None:
         if item.row.wants_outcome:
+            at = from_ms(self._now)
+            placed = Placed(envelope or item.id, seq=seq, wire_seq=wire, at=at, conversation_id=conversation)
             self._placed.setdefault(item.row.id, []).append(placed)
 
     def _outcomes(self) -> dict[IntakeId, Outcome]:

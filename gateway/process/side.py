@@ -125,9 +125,9 @@ class SideEvents:
         body = envelope.body
         if not isinstance(body, Receipt) or body.up_to is None or not item.claims:
             return
-        leg = self._ledger.leg_id(envelope, item.claims[0][0])
-        row = self._ledger.legs.get(leg)
-        if row is not None and body.up_to > row.read_up_to:
+        leg = item.leg
+        row = self._ledger.legs.get(leg) if leg is not None else None
+        if leg is not None and row is not None and body.up_to > row.read_up_to:
             self._ledger.legs[leg] = row._replace(read_up_to=min(body.up_to, row.wire_head))
 
     # --- writing ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -105,14 +105,20 @@ class Store:
         if self._lock is not None:
             self._lock.close()
 
-    async def _in_time(self, future: Awaitable[None]) -> None:
+    async def _in_time(self, future: "asyncio.Future[None]") -> None:
+        timer = asyncio.get_running_loop().call_later(self._timeout, _expire, future)
         try:
-            await asyncio.wait_for(future, self._timeout)
-        except TimeoutError:
-            raise StoreUnavailable("the write took too long") from None
+            await future
+        finally:
+            timer.cancel()
 
     def _tx(self, connection: Connection) -> Tx:
         return Tx(connection, self.database, self.now)
+
+
+def _expire(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_exception(StoreUnavailable("the write took too long"))
 
 
 class OffsetClock:

@@ -6,7 +6,7 @@ Rule: `seq` counts a conversation, `wire_seq` a leg; both are given out under th
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -118,13 +118,26 @@ _WIRE = Statement(
 )  # fmt: skip
 
 
-def to_conversation(row: tuple[object, ...]) -> Conversation:
-    fields = dict(zip(_COLUMNS, row, strict=True))
-    holder = _holder(str(fields.pop("holder")), fields.pop("holder_name"))
-    return Conversation(holder=holder, **fields)  # type: ignore[arg-type]  # because a row has no types of its own
+def to_conversation(row: tuple[Any, ...]) -> Conversation:
+    """From the columns in the order of `_COLUMNS`."""
+    id, contact, holder, name, epoch, head, asked, last_in, answered, reply_leg, reason, next_step, due_at = row
+    return Conversation(
+        id=id,
+        contact_id=contact,
+        holder=_holder(holder, name),
+        epoch=epoch,
+        head=head,
+        asked=asked,
+        last_in=last_in,
+        answered=answered,
+        reply_leg=reply_leg,
+        reason=reason,
+        next_step=next_step,
+        due_at=due_at,
+    )
 
 
-def _holder(kind: str, name: object) -> Holder:
+def _holder(kind: str, name: str | None) -> Holder:
     match kind:
         case "ai":
             return Ai()
