@@ -20,8 +20,6 @@ from tests.chaos.run import Conductor, Lives
 DEFAULTS: dict[Database, tuple[int, int]] = {"sqlite": (100, 30_000), "postgresql": (20, 6_000)}
 """Kills and messages."""
 EXAMPLES = 10
-DOWN_S = 2.5
-"""About how long nobody answers between a kill and the next life: customers write meanwhile, too."""
 
 
 @contextmanager
@@ -34,11 +32,19 @@ def store_url(database: Database, folder: Path) -> Iterator[str]:
         yield url
 
 
-def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages: int, seed: int,
-             life_s: float | None = None, per_second: float | None = None, faults: float = 0.05,
-             customers: int = 200, visitors: int = 12) -> Plan:  # fmt: skip
-    """On PostgreSQL a life is longer: the leases of the one before it must lapse first."""
-    life_s = life_s or (2.0 if database == "sqlite" else 6.0)
+def plan_for(
+    database: Database,
+    url: str,
+    folder: Path,
+    *,
+    kills: int,
+    messages: int,
+    seed: int,
+    per_second: float = 120,
+    faults: float = 0.05,
+    customers: int = 200,
+    visitors: int = 12,
+) -> Plan:
     return Plan(
         folder=str(folder),
         database=database,
@@ -50,12 +56,11 @@ def plan_for(database: Database, url: str, folder: Path, *, kills: int, messages
         messages=messages,
         visitors=visitors,
         customers=customers,
-        life_s=life_s,
-        per_second=per_second or messages / (kills * (life_s / 2 + DOWN_S)),
+        per_second=per_second,
         faults=faults,
         seed=seed,
         settle_s=240,
-        limit_s=120 + kills * 15 + messages / 50,
+        limit_s=120 + kills * 25 + messages / 25,
     )
 
 
@@ -88,6 +93,7 @@ def figures(lives: Lives, seen: Seen, found: Findings) -> list[tuple[str, str]]:
         ("out of order", f"{found.count('out of order', 'sent out of order', 'wrongly numbered')}"),
         ("stuck", f"{found.count('stuck in sending', 'not finished', 'still parked', 'holder')}"),
         ("dead", f"{found.count('dead')}"),
+        ("longest start, drain", f"{lives.longest_start_s:.1f} s, {lives.longest_drain_s:.1f} s"),
         ("settled after", f"{lives.settled_s:.1f} s of quiet; the run took {lives.seconds:.0f} s"),
     ]  # fmt: skip
 

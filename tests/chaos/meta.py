@@ -59,7 +59,7 @@ class Meta:
         self.control = Control(self._progress, self._save)
         self.started = time.monotonic()
         self.tokens, self.refilled = 0.0, self.started
-        self.waiting = 0
+        self.waiting = self.acked = 0
 
     # --- what there is to deliver ---------------------------------------------------------------------------------
 
@@ -126,6 +126,7 @@ class Meta:
         now = time.monotonic()
         for update in updates:
             update.acked_at = now
+            self.acked += isinstance(update, Written)
         self.waiting -= len(updates)
         self.idle.extend(writers)
         if self.random.random() < DUPLICATED:
@@ -171,8 +172,7 @@ class Meta:
     # --- control --------------------------------------------------------------------------------------------------
 
     def _progress(self) -> Progress:
-        acked = sum(one.acked_at is not None for one in self.journal.written)
-        return Progress(written=len(self.journal.written), acked=acked, waiting=self.waiting + len(self.again),
+        return Progress(written=len(self.journal.written), acked=self.acked, waiting=self.waiting + len(self.again),
                         accepted=len(self.journal.accepted))  # fmt: skip
 
     def _save(self) -> None:

@@ -33,8 +33,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     visitors: int
     """Simulated widgets; each says something now and then for as long as the load lasts."""
     customers: int
-    life_s: float
-    """Longest life of the gateway under load."""
     per_second: float
     """Messages that customers write, as far as they are let."""
     faults: float

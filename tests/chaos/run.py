@@ -22,7 +22,10 @@ from tests.chaos.process import Process
 
 STARTING, DRAINED = 0.15, 0.06
 """Share of lives that end before they can serve, and by SIGTERM."""
-POLL_S = 0.25
+POLL_S, LOOK_S = 0.25, 0.03
+WORK = 1.5
+"""What a message makes of work on the average: it is received, and every other one is answered by itself."""
+LIFE_LIMIT_S = 20.0
 
 
 class Lives(Struct):
@@ -34,6 +37,7 @@ class Lives(Struct):
     drains: int = 0
     killed_draining: int = 0
     longest_start_s: float = 0.0
+    longest_drain_s: float = 0.0
     settled_s: float = 0.0
     seconds: float = 0.0
     wrong: list[str] = []
@@ -81,13 +85,26 @@ class Conductor:
                 self._kill(gateway)
                 return
             self._until_ready(gateway)
-            time.sleep(self.random.uniform(0, self.plan.life_s))
+            self._until_worked(gateway)
             if gateway.ended is not None:
                 self.lives.wrong.append(f"the gateway ended by itself with {gateway.ended}:\n{gateway.tail()}")
             elif self.random.random() < DRAINED:
                 self._drain(gateway)
             else:
                 self._kill(gateway)
+
+    def _until_worked(self, gateway: Process) -> None:
+        """A life is as long as its work, however slow the machine: so much is received and sent in it, then the end
+        comes at any moment."""
+        limit = time.monotonic() + LIFE_LIMIT_S
+        goal = self._worked() + self.random.uniform(0, 2 * WORK * self.plan.messages / self.plan.kills)
+        while gateway.ended is None and self._worked() < goal and time.monotonic() < limit:
+            time.sleep(LOOK_S)
+        time.sleep(self.random.uniform(0, 2 * LOOK_S))
+
+    def _worked(self) -> int:
+        progress = self._progress(self.plan.meta_url)
+        return progress.acked + progress.accepted
 
     def _start(self) -> Process:
         self.lives.starts += 1
@@ -112,7 +129,12 @@ class Conductor:
             self.lives.killed_draining += 1
             self._kill(gateway)
             return
+        self._drained(gateway)
+
+    def _drained(self, gateway: Process) -> None:
+        began = time.monotonic()
         code = gateway.wait(process.STOP_LIMIT_S)
+        self.lives.longest_drain_s = max(self.lives.longest_drain_s, time.monotonic() - began)
         if code != 0:
             self.lives.wrong.append(f"a drain ended with {code}:\n{gateway.tail()}")
 
@@ -129,8 +151,7 @@ class Conductor:
             self._settle(gateway)
             self._tell("end")
             gateway.terminate()
-            if gateway.wait(process.STOP_LIMIT_S) != 0:
-                self.lives.wrong.append(f"the last stop ended with {gateway.ended}:\n{gateway.tail()}")
+            self._drained(gateway)
 
     def _settle(self, gateway: Process) -> None:
         """Until everything is acknowledged and the rooms have nothing to do, twice in a row."""

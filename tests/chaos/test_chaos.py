@@ -13,7 +13,7 @@ from tests.chaos.run import Conductor
 @pytest.mark.timeout(600)
 def test_kills_on_sqlite(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/data/throughline.db"
-    plan = plan_for("sqlite", url, tmp_path, kills=6, messages=1_500, seed=11, life_s=1.0)
+    plan = plan_for("sqlite", url, tmp_path, kills=6, messages=1_500, seed=11, per_second=300)
     lives, seen, found = Conductor(plan).run()
     assert tell("sqlite", lives, seen, found), (lives.wrong, found.wrong)
     assert (lives.kills, found.stored) == (6, len(seen.journal.written))
@@ -24,7 +24,7 @@ def test_kills_on_sqlite(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_kills_on_postgresql(tmp_path: Path, postgres_db: str) -> None:
-    plan = plan_for("postgresql", postgres_db, tmp_path, kills=3, messages=400, seed=12, life_s=4.0)
+    plan = plan_for("postgresql", postgres_db, tmp_path, kills=3, messages=400, seed=12, per_second=200)
     lives, seen, found = Conductor(plan).run()
     assert tell("postgresql", lives, seen, found), (lives.wrong, found.wrong)
     assert (lives.kills, found.stored) == (3, len(seen.journal.written))
