@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from adapters.base import LiveLimits
 from gateway.live import sockets_of
+from gateway.live.pace import Pace
 from tests.gateway.house import ENDPOINT, FAST, SITE, Place, Tab, config, running
 
 
@@ -287,6 +288,18 @@ async def test_a_frame_at_the_limit_is_heard(tmp_path: Path) -> None:
 
 
 # --- pace ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_burst_passes_and_then_the_sustained_rate() -> None:
+    pace, whole_at = Pace(per_s=2.0, burst=3), 0.0
+    for _ in range(3):
+        assert pace.wait_ms(whole_at, 10.0) == 0
+        whole_at = pace.taken(whole_at, 10.0)
+    assert pace.wait_ms(whole_at, 10.0) == 500
+    assert pace.wait_ms(whole_at, 10.499) == 1
+    assert pace.wait_ms(whole_at, 10.5) == 0
+    assert pace.wait_ms(pace.taken(whole_at, 10.5), 10.5) == 500
+    assert pace.wait_ms(whole_at, 1_000.0) == 0
 
 
 async def test_messages_that_come_too_fast_are_refused_and_may_be_repeated(tmp_path: Path) -> None:
