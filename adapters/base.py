@@ -531,7 +531,7 @@ class ChannelSpec(Struct, frozen=True):
 
 
 class EndpointConfig(Protocol):
-    """A `Config` struct (frozen, `forbid_unknown_fields`): the single source for validation, masking and the docs table.
+    """A `Config` struct (frozen, `forbid_unknown_fields`): the one source of validation, masking and documents.
 
     Secret fields are annotated with `Secret`; every field has a description in its Meta.
     """

@@ -43,9 +43,6 @@ class Directory:
         """None: the channel was taken out of the configuration; what it left behind stays readable."""
         return self._by_channel.get(channel)
 
-    def __iter__(self) -> Iterable[ChannelId]:  # type: ignore[misc]  # because iterating a directory means its channels
-        return iter(self._by_channel)
-
 
 def to_ms(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(milliseconds=1)

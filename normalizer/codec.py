@@ -1,7 +1,7 @@
 """The only encoder and decoder of an Envelope, and the one place where text is cleaned.
 
-Rule: the wire form is JSON with `v`, the schema's version; older versions are upgraded on the way in, one step at a time.
-Rule: what leaves here holds no NUL and no lone surrogate: PostgreSQL refuses both, and one such row fails a whole batch.
+Rule: the wire form is JSON with `v`, the schema's version; older ones are upgraded on the way in, step by step.
+Rule: what leaves here holds no NUL and no lone surrogate: PostgreSQL refuses both, and with them a whole batch.
 """
 
 import json

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from normalizer.address import Address
 from normalizer.ids import (
@@ -167,8 +167,8 @@ class TemplateParameter(Struct, frozen=True, omit_defaults=True):
     text: str | None = None
     name: str | None = None
     media: MediaRef | None = None
-    value: Raw = Raw()
-    """Empty, or the JSON of the kinds that have a structure of their own (currency, date_time, location, action)."""
+    value: Raw | UnsetType = UNSET
+    """The JSON of the kinds that have a structure of their own (currency, date_time, location, action)."""
 
 
 class TemplateComponent(Struct, frozen=True, omit_defaults=True):

@@ -26,7 +26,7 @@ class New(Struct, frozen=True):
 
 
 class Ambiguous(Struct, frozen=True):
-    """The event contradicts what we know; `contact` (if any) is the one whose address it came from. Nothing is linked."""
+    """The event contradicts what we know; `contact`: the one whose address it came from. Nothing is linked."""
 
     contact: ContactId | None
     reason: str
@@ -43,7 +43,7 @@ class Merge(Struct, frozen=True):
 
 
 class Holding(Struct, frozen=True):
-    """What is stored about an address: whose it is (after following links), and the person a site vouches for, if any."""
+    """What is stored about an address: whose it is, links followed, and the person a site vouches for, if any."""
 
     contact: ContactId
     vouched: MatchKey | None = None

@@ -8,7 +8,18 @@ Rule: an answer computed for another epoch is dropped here, and once more when i
 from msgspec import Struct
 from msgspec.structs import replace
 
-from normalizer.envelope import AuthorKind, Body, Envelope, Message, Part, StateChange, Template, Text, media_parts
+from normalizer.envelope import (
+    AuthorKind,
+    Body,
+    Envelope,
+    Message,
+    Part,
+    ReplyTo,
+    StateChange,
+    Template,
+    Text,
+    media_parts,
+)
 from normalizer.ids import AgentId, LegId
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify
 from router.conversation import FIRST, Agent, Ai, Conversation, Holder, Kind, Nobody, Queue, Trigger, kind_of, next_kind
@@ -35,6 +46,7 @@ class Say(Struct, frozen=True, kw_only=True):
     fenced: bool = False
     """Not to be sent once the holder has changed."""
     careful: bool = False
+    reply_to: ReplyTo | None = None
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -137,7 +149,8 @@ def _agent_replied(event: AgentReplied, before: Conversation, now: int, policy: 
         return Decision(conversation=before, reason="the customer has not written yet", refused="no_leg")
     careful = any(isinstance(part, Template) for part in event.parts)
     author: AuthorKind = "system" if event.system else "agent"
-    say = Say(parts=event.parts, author=author, agent_id=event.agent_id, leg=before.reply_leg, careful=careful)
+    say = Say(parts=event.parts, author=author, agent_id=event.agent_id, leg=before.reply_leg, careful=careful,
+              reply_to=event.reply_to)  # fmt: skip
     if event.system:
         return Decision(conversation=before, reason="a program of ours wrote", says=(say,))
     kind = next_kind(before.holder, Trigger.AGENT_REPLIED)

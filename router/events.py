@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from normalizer.envelope import MediaRef, Part
+from normalizer.envelope import MediaRef, Part, ReplyTo
 from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId
 from router.conversation import Holder
 
@@ -40,6 +40,7 @@ class AgentReplied(Struct, frozen=True, kw_only=True, tag_field="fact", tag="age
     parts: Annotated[tuple[Part, ...], Meta(min_length=1)]
     key: str
     """The caller's idempotency key."""
+    reply_to: ReplyTo | None = None
     system: bool = False
     """Written by a program of ours rather than a person: the holder stays who it is."""
 

@@ -8,7 +8,7 @@ Rule: whether the customer's window is open is the provider's word (131047): its
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from adapters.base import Flow, NoAnswer, Refused, SendContext, Sent
 from adapters.whatsapp import wire
@@ -248,7 +248,7 @@ def _parameter(parameter: TemplateParameter) -> Content:
             check(attachment)
             shown[kind] = attachment
         case "currency" | "date_time" | "location" | "action":
-            shown[kind] = Raw(bytes(parameter.value) or b"{}")
+            shown[kind] = Raw(b"{}") if parameter.value is UNSET else parameter.value
     return shown
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.directory import Directory, from_ms, to_ms
 from gateway.process.prepare import Item
-from gateway.store import effects, outbox, threads
+from gateway.store import effects, files, outbox, threads
 from gateway.store.facts import fact_row
 from gateway.store.intake import IntakeRow
 from gateway.store.outbox import NewCommand
@@ -21,7 +21,7 @@ from gateway.store.threads import EnvelopeRow, LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.address import parse_address
-from normalizer.envelope import AddressClaim, Body, Envelope, Evidence, Message, Party
+from normalizer.envelope import AddressClaim, Body, Envelope, Evidence, Message, Party, media_parts
 from normalizer.ids import (
     ChannelId,
     CommandId,
@@ -59,6 +59,7 @@ class Ledger:
         self._envelopes: list[EnvelopeRow] = []
         self._externals: list[tuple[ChannelId, ExternalId, EnvelopeId, int, int]] = []
         self._commands: list[NewCommand] = []
+        self._files: list[tuple[str, EnvelopeId, int]] = []
         self.touched: set[LegId] = set()
         """Legs whose sockets have something to look at."""
         self.engine_state: bool | None = None
@@ -146,6 +147,11 @@ class Ledger:
             EnvelopeRow(id, conversation, seq, leg, wire, envelope.channel_id, str(kind), envelope.direction,
                         envelope.observed, to_ms(envelope.occurred_at), item.row.id, content, raw)
         )  # fmt: skip
+        self._files += [
+            (part.media.stored, id, place)
+            for place, part in media_parts(envelope.body)
+            if part.media.stored is not None
+        ]
         if envelope.external_id is not None and envelope.channel_id is not None and seq is not None:
             self._externals.append((envelope.channel_id, envelope.external_id, id, 0, self._now))
 
@@ -195,7 +201,7 @@ class Ledger:
         if say.leg is None or say.leg not in self.legs or not _has_words(say):
             return None
         id = derive("env", item.id, "say", str(number))
-        envelope = self._ours(id, say.leg, Message(parts=say.parts))
+        envelope = self._ours(id, say.leg, Message(parts=say.parts, reply_to=say.reply_to))
         envelope = replace(envelope, author=say.author, agent_id=say.agent_id)
         envelope, content = codec.seal(envelope)
         seq = self._next_seq(conversation)
@@ -251,6 +257,7 @@ class Ledger:
         threads.add_envelopes(self._tx, self._envelopes)
         effects.own(self._tx, self._externals)
         outbox.add(self._tx, self._commands)
+        files.use(self._tx, self._files)
         changed = [value for id, value in self.conversations.items() if value is not self._before.get(id)]
         threads.save(self._tx, changed, self._now)
 

@@ -96,16 +96,18 @@ class Preparer:
         if mounted is None:
             return [_dead(row, "unknown_endpoint", row.endpoint_id)]
         try:
-            envelopes: Sequence[Envelope] = mounted.adapter.parse(_decode_raw(row.raw))
+            raw = _decode_raw(row.raw)
+            envelopes: Sequence[Envelope] = mounted.adapter.parse(raw)
         except Malformed as error:
             return [_dead(row, "malformed", str(error))]
         except Exception as error:  # noqa: BLE001  because an adapter's bug must not cost a message
             return [_dead(row, "adapter_error", type(error).__name__)]
         if not envelopes:
             return [Item(row, 0)]
-        return [self._one(row, index, envelope) for index, envelope in enumerate(envelopes)]
+        return [self._one(row, index, envelope, raw.id) for index, envelope in enumerate(envelopes)]
 
-    def _one(self, row: Claimed, index: int, envelope: Envelope) -> Item:
+    def _one(self, row: Claimed, index: int, envelope: Envelope, arrival: str) -> Item:
+        """`arrival` names the request, also when it is replayed as another row."""
         item = Item(row, index)
         channel = self._directory.channel_for(row.endpoint_id, envelope.account)
         if channel is None:
@@ -117,7 +119,7 @@ class Preparer:
         item.claims = _claims(envelope)
         if item.claims:
             item.leg = leg_id(channel, item.claims[0][0], envelope.native_thread)
-        item.keys = tuple(self._keyed(channel, key) for key in envelope.dedupe_keys or (f"row/{row.id}/{index}",))
+        item.keys = tuple(self._keyed(channel, key) for key in envelope.dedupe_keys or (f"row/{arrival}/{index}",))
         if row.wants_outcome:
             item.digest = self._hash(_encode_body(envelope.body))
         return item

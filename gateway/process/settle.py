@@ -186,14 +186,14 @@ class Settlement:
 
     def _thread(self, item: Item, envelope: Envelope) -> None:
         """Into its conversation, with a place of its own; then what happens next is decided."""
+        if isinstance(envelope.body, Unsupported) and not envelope.body.visible:
+            self._keep(item, envelope, None)
+            return
         if not item.claims:
-            self._bury(item, "no_address", envelope.body.__class__.__name__)
+            self._bury(item, "no_address", item.kind)
             return
         conversation_id = self._conversation_of(item)
         leg = self._ledger.open_leg(item, envelope, conversation_id)
-        if isinstance(envelope.body, Unsupported) and not envelope.body.visible:
-            self._keep(item, envelope, leg)
-            return
         seq, wire = self._ledger.place(item, envelope, conversation_id, leg)
         self._note(item, seq, wire, conversation_id)
         self._side.arrived(envelope)

@@ -37,7 +37,7 @@ async def test_a_request_with_a_thousand_updates_over_many_transactions(world: W
     assert (await said(world))["a"] == ids
     assert await world.seqs() == list(range(1, 1001))
     assert world.table("intake", "id") == []
-    assert [done.processed for done in world.processed] == [64] * 15 + [40]
+    assert len(world.processed) == 16
 
 
 async def test_a_crash_in_the_middle_of_a_request(world: World) -> None:
