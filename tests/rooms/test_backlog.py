@@ -45,3 +45,12 @@ async def test_a_receipt_that_comes_between_two_calls_prevents_the_second(world:
     world.clock.advance(WAIT_S)
     await world.run()
     assert (world.states(), len(world.graph.sent)) == ([schema.DONE], 2)
+
+
+async def test_a_send_that_waits_for_another_one_keeps_nobody_busy(world: World) -> None:
+    """It is due, and can not be claimed: looking for it again at once would find the same."""
+    await world.send_in_doubt()
+    await world.post(text("in.2"))
+    await world.run()
+    assert world.states() == [schema.DOUBT, schema.DUE]
+    assert await world.performer._pause_s() >= 0.1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gateway.engines.base import EngineUnavailable
 from gateway.perform.ask import AskSettings
 from gateway.store import outbox
@@ -155,3 +157,19 @@ async def test_a_question_that_was_interrupted_is_asked_again(world: World) -> N
     await world.crash()
     await world.run()
     assert (world.graph.texts, world.states("ask_ai")) == (["re: hello"], [DONE])
+
+
+async def test_an_answer_and_its_outcome_stand_or_fall_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fact could not be written: then the question is not done either, and is asked again."""
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.perform.outcome.fact_row", _broken)
+        await world.post(person(0))
+        await world.run()
+    assert [row.state < FINAL for row in world.commands("ask_ai")] == [True]
+    world.clock.advance(60)
+    await world.run()
+    assert world.graph.texts == ["re: hello"]
+
+
+def _broken(*_: object) -> None:
+    raise RuntimeError("no")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from gateway.process.prepare import Item
+from gateway.process.settle import Done, Rules, settle
 from gateway.store import intake
+from gateway.store.tx import Tx
 from tests.rooms.world import World, text
 
 
@@ -12,6 +17,7 @@ async def test_twice_in_one_batch(world: World) -> None:
     await world.post(text("in.1"), text("in.1"))
     await world.run()
     assert (await world.talk(), world.graph.texts) == (["customer: hello", "ai: re: hello"], ["re: hello"])
+    assert world.dead() == []
 
 
 async def test_twice_in_two_requests(world: World) -> None:
@@ -19,7 +25,7 @@ async def test_twice_in_two_requests(world: World) -> None:
         await world.post(text("in.1"), parse=False)
     await world.processor.drain()
     await world.run()
-    assert (await world.seqs(), world.graph.texts) == ([1, 2], ["re: hello"])
+    assert (await world.seqs(), world.graph.texts, world.dead()) == ([1, 2], ["re: hello"], [])
 
 
 async def test_months_later_and_after_a_restart(world: World) -> None:
@@ -29,7 +35,7 @@ async def test_months_later_and_after_a_restart(world: World) -> None:
     world.clock.advance(200 * 86_400)
     await world.post(text("in.1"))
     await world.run()
-    assert (await world.seqs(), world.graph.texts) == ([1, 2], ["re: hello"])
+    assert (await world.seqs(), world.graph.texts, world.dead()) == ([1, 2], ["re: hello"], [])
 
 
 async def test_the_same_id_on_another_channel_is_another_event(world: World) -> None:
@@ -81,9 +87,24 @@ async def test_an_agents_reply_with_the_same_key_is_one_reply(world: World) -> N
     assert world.graph.texts == ["once"]
 
 
-async def test_a_worker_that_lost_its_claim_writes_nothing(postgres_world: World) -> None:
-    """It was paused for longer than its lease; another one did its work meanwhile."""
-    world = postgres_world
+async def test_what_died_is_no_duplicate_when_it_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key belongs to an effect: without the one there is not the other."""
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.process.settle", _never)
+        await world.post(text("in.1"))
+    assert world.dead() == [(0, "failed")]
+    await world.post(text("in.1"))
+    assert await world.talk() == ["customer: hello"]
+
+
+def _never(tx: Tx, items: list[Item], rules: Rules) -> Done:
+    if any(item.envelope is not None for item in items):
+        raise ZeroDivisionError
+    return settle(tx, items, rules)
+
+
+async def test_a_worker_that_lost_its_claim_writes_nothing(world: World) -> None:
+    """It was paused for longer than its lease; another one has its work by now."""
     await world.post(text("in.1"), parse=False)
     paused = await world.store.write(lambda tx: intake.claim(tx, "paused", upto=2**62, lease_ms=30_000, most=9))
     world.clock.advance(31)

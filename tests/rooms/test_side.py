@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from gateway.perform.outcome import own_sent
 from gateway.store import effects
 from normalizer.ids import ChannelId, ExternalId
 from tests.gateway.provider import Slow
 from tests.rooms.graph import accepted
 from tests.rooms.world import World, reaction, status, text
+from tests.store.races import Running, until_blocked
 
 STATES = ("sent", "delivered", "read", "failed")
 
@@ -109,6 +111,22 @@ async def test_a_receipt_races_the_outcome_of_the_call(postgres_world: World) ->
         await world.receiver.receive(world.raw_of(status(f"out.{number}", "read")))
         await asyncio.gather(world.performer.drain(), world.processor.drain())
     assert (await world.statuses(), world.table("parked", "id")) == (["read"] * 30, [])
+
+
+async def test_a_receipt_and_the_outcome_of_the_call_wait_for_each_other(postgres_world: World) -> None:
+    """Room 3 knows the id and has not committed; the receipt's transaction waits, and then finds the message."""
+    world = postgres_world
+    await world.post(text("in.1"))
+    await world.run()
+    (row,) = [row for row in world.table("envelope", "id", "direction") if row[1] == "out"]
+    outcome = Running(world.store, lambda tx: own_sent(tx, ChannelId("wa"), row[0], [ExternalId("out.9")]), paused=True)
+    await world.post(status("out.9", "read"), parse=False)
+    receipt = asyncio.create_task(world.processor.drain())
+    await asyncio.to_thread(until_blocked, world.store.engine)
+    await asyncio.to_thread(outcome.commit)
+    await receipt
+    ranks = dict(world.table("external", "external_id", "rank"))
+    assert (ranks["out.9"], world.table("parked", "id")) == (4, [])
 
 
 async def test_a_receipt_with_our_key_completes_the_send(world: World) -> None:

@@ -1,0 +1,154 @@
+"""Promise 1 at the door: 2xx only for what is signed and durable; every other answer, and what it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import intake
+from gateway.web import joined
+from tests.gateway.house import Place, config, running
+from tests.rooms.world import ACCOUNT, delivery, text
+from tests.store.races import nobody_else_writes
+
+SECRET = "app-secret"
+ENDPOINTS: dict[str, Any] = {
+    "wa": {
+        "type": "whatsapp", "phone_number_id": ACCOUNT, "access_token": "token", "app_secrets": [SECRET],
+        "verify_token": "verify", "graph_url": "http://127.0.0.1:9/v24.0",
+    }
+}  # fmt: skip
+LIMIT = 3 * 2**20
+SERVER = {"max_body_bytes": LIMIT, "write_timeout_ms": 300, "body_timeout_ms": 300}
+BODY = delivery(text("in.1"))
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with running(config(tmp_path, server=SERVER, sections={"endpoints": ENDPOINTS})) as there:
+        yield there
+
+
+def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json"}
+
+
+async def post(place: Place, body: bytes = BODY, path: str = "/hooks/wa", headers: dict[str, str] | None = None) -> int:
+    async with place.http.post(place.url + path, data=BytesIO(body), headers=signed(body) | (headers or {})) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def kept(place: Place) -> int:
+    """Rows that room 2 has not settled, and what it made of those that it has."""
+    store = place.core.store
+    with store.engine.connect() as connection:
+        connection.execution_options(deferred=True)
+        tables = ("intake", "dead", "dedupe")
+        return sum(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() for table in tables)
+
+
+async def test_what_is_acknowledged_is_stored(place: Place) -> None:
+    assert await post(place) == 200
+    assert await kept(place) == 1
+
+
+async def test_nothing_is_acknowledged_while_nothing_can_be_stored(place: Place) -> None:
+    """Somebody else has the database: it is 503, which the provider repeats, and never 2xx or 4xx."""
+    with nobody_else_writes(place.core.store):
+        assert await post(place) == 503
+
+
+async def test_it_is_taken_again_when_the_trouble_is_over(place: Place) -> None:
+    with nobody_else_writes(place.core.store):
+        await post(place)
+    assert await post(place) == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha256=" + "0" * 64}, {"X-Hub-Signature-256": "é"}],
+    ids=["empty", "wrong", "odd"],
+)
+async def test_what_is_not_signed_is_401_and_not_kept(place: Place, headers: dict[str, str]) -> None:
+    assert (await post(place, headers=headers), await kept(place)) == (401, 0)
+
+
+async def test_the_signature_is_of_the_raw_bytes(place: Place) -> None:
+    headers = signed(BODY)
+    async with place.http.post(f"{place.url}/hooks/wa", data=BODY + b" ", headers=headers) as answer:
+        assert (answer.status, await kept(place)) == (401, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff\xfe", b'{"entry":{}}'], ids=repr)
+async def test_what_is_signed_but_unreadable_is_kept_and_listed(place: Place, body: bytes) -> None:
+    assert await post(place, body) == 200
+    async with asyncio.timeout(20):
+        while await place.core.store.read(intake.depth):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    dead = await place.core.store.read(lambda tx: intake.list_dead(tx, 0, 9))
+    assert [(one.reason, body in one.raw) for one in dead] in ([("malformed", True)], [])
+    assert dead or body in (b"[]", b'{"entry":{}}')
+
+
+async def test_an_adapter_that_breaks_lets_nobody_in(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(raw: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(place.core.directory.endpoints["wa"].adapter, "verify", broken)  # type: ignore[index]
+    assert (await post(place), await kept(place)) == (401, 0)
+
+
+async def test_the_limits_of_a_request(place: Place) -> None:
+    assert await post(place, b"x" * (LIMIT + 1)) == 413
+    assert await post(place, headers={"Content-Type": "text/plain"}) == 415
+    assert await post(place, path="/hooks/nobody") == 404
+    assert await kept(place) == 0
+
+
+async def test_a_slow_sender_is_cut_off(place: Place) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with place.http.post(f"{place.url}/hooks/wa", data=drip(), headers=signed(BODY)) as answer:
+        assert (answer.status, answer.headers.get("Connection")) == (408, "close")
+
+
+async def test_a_handshake_is_answered_and_not_kept(place: Place) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": "verify", "hub.challenge": "4711"}
+    async with place.http.get(f"{place.url}/hooks/wa", params=query) as answer:
+        assert (answer.status, await answer.text(), await kept(place)) == (200, "4711", 0)
+    async with place.http.get(f"{place.url}/hooks/wa", params=query | {"hub.verify_token": "x"}) as answer:
+        assert answer.status == 401
+
+
+async def test_probes_and_metrics(place: Place) -> None:
+    async def get(path: str) -> tuple[int, str]:
+        async with place.http.get(place.url + path) as answer:
+            return answer.status, await answer.text()
+
+    assert ((await get("/healthz"))[0], (await get("/readyz"))[0]) == (200, 200)
+    await post(place)
+    assert 'verdict="kept"' in (await get("/metrics"))[1]
+    with nobody_else_writes(place.core.store):
+        assert (await get("/healthz"))[0] == 200
+    place.house.state.draining = True
+    assert ((await get("/healthz"))[0], (await get("/readyz"))[0], await post(place)) == (200, 503, 503)
+
+
+async def test_a_full_disk_is_503(place: Place) -> None:
+    place.house.state.disk = "intake_stopped"
+    assert await post(place) == 503
+
+
+def test_headers_of_one_name_are_one() -> None:
+    assert joined([("A", "1"), ("b", "2"), ("a", "3")]) == {"a": "1, 3", "b": "2"}
