@@ -151,6 +151,7 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     directory = Directory(_mount(config))
     links = MediaLinks(subkey(config.key, "media links"))
     peer_key = subkey(config.key, "peers")
+    made: list[live.Sockets] = []
     report = Report(metrics, clock, stream_for(config.log.level, config.log.format))
     core = Core(
         config=config,
@@ -165,11 +166,13 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         transport=transport,
         metrics=metrics,
         report=report,
+        sockets=lambda: made[0],
         draining=lambda: state.draining,
         migrated=lambda: state.migrated,
         disk_full=lambda: state.disk == "intake_stopped",
         peer_digest=lambda peer: blake2b(peer.encode(), key=peer_key, digest_size=8).hexdigest(),
     )
+    made.append(live.Sockets(core))
     owner = ids.new("node")
     return House(core, _processor(core, owner, report), _performer(core, owner, report), state)
 

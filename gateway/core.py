@@ -1,6 +1,7 @@
 """What the composition root has built, as the surfaces (HTTP, sockets, API, sandbox) get it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -14,6 +15,9 @@ from gateway.settings import Config
 from gateway.store.store import Store
 from gateway.transport import Transport
 from gateway.wake import Wake
+
+if TYPE_CHECKING:
+    from gateway.live.sockets import Sockets
 
 
 class Core(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,8 @@ class Core(Struct, frozen=True, kw_only=True):
     transport: Transport
     metrics: Metrics
     report: Report
+    sockets: "Callable[[], Sockets]"
+    """All live sockets of this process."""
     draining: Callable[[], bool]
     """True once a stop was asked for."""
     migrated: Callable[[], bool]

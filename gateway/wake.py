@@ -5,6 +5,7 @@ Rule: a wake-up is only ever a hint. Whoever is woken reads the store, and looks
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
 from adapters.base import Outcome
 from normalizer.ids import IntakeId, LegId
@@ -36,6 +37,11 @@ class Wake:
         self.outbox = Bell()
         self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)
         self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
+        self._listeners: list[Callable[[LegId, bytes], None]] = []
+
+    def listen(self, call: Callable[[LegId, bytes], None]) -> None:
+        """Called for every leg that is woken, with the frame to be shown once (empty: look into the store)."""
+        self._listeners.append(call)
 
     def watch(self, leg: LegId) -> asyncio.Event:
         """Set whenever something new may be on the leg's wire. Give it back with `unwatch`."""
@@ -50,7 +56,9 @@ class Wake:
             if not watchers:
                 del self._legs[leg]
 
-    def leg(self, leg: LegId) -> None:
+    def leg(self, leg: LegId, frame: bytes = b"") -> None:
+        for call in self._listeners:
+            call(leg, frame)
         for event in self._legs.get(leg, ()):
             event.set()
 

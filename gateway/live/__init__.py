@@ -5,7 +5,6 @@ Rule: sockets live from the store alone. A restart between any two frames is a r
 """
 
 from functools import partial
-from weakref import WeakKeyDictionary
 
 import msgspec
 from aiohttp import web
@@ -17,7 +16,6 @@ from gateway.live.adapter import Live, live_adapter
 from gateway.live.reading import read_leg
 from gateway.live.socket import FORBIDDEN, GOING_AWAY, UNAUTHENTICATED, Socket
 from gateway.live.sockets import Sockets
-from gateway.wake import Wake
 from normalizer.ids import EndpointId, LegId
 
 __all__ = ["Sockets", "close_all", "flash", "read_leg", "routes", "serve_socket", "sockets_of"]
@@ -27,15 +25,10 @@ CLOSE_WAIT_S = 2.0
 NEVER_WAIT = 2**62
 """Bytes after which writing would wait for the peer: what waits is bounded by our own setting instead."""
 
-_of_wake: WeakKeyDictionary[Wake, Sockets] = WeakKeyDictionary()
-
 
 def sockets_of(core: Core) -> Sockets:
     """One for each running gateway."""
-    found = _of_wake.get(core.wake)
-    if found is None:
-        found = _of_wake[core.wake] = Sockets(core)
-    return found
+    return core.sockets()
 
 
 def routes(core: Core) -> list[web.RouteDef]:

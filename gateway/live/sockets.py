@@ -54,6 +54,8 @@ class Sockets:
         self._tasks: list[asyncio.Task[None]] = []
         self._gone = asyncio.Event()
         self._log = lines("live")
+        self._flashing: set[asyncio.Task[None]] = set()
+        core.wake.listen(self._woken)
 
     # --- who is there -------------------------------------------------------------------------------------------------
 
@@ -90,14 +92,18 @@ class Sockets:
         assert socket.leg is not None
         leg = self._legs.get(socket.leg)
         if leg is None:
-            leg = self._legs[socket.leg] = Leg(socket.leg, self._core.wake.watch(socket.leg))
-            leg.listening = asyncio.create_task(self._listen(leg), name="live-leg")
+            leg = self._legs[socket.leg] = Leg(socket.leg)
         leg.sockets.append(socket)
 
-    async def _listen(self, leg: "Leg") -> None:
-        while True:
-            await leg.bell.wait()
-            leg.bell.clear()
+    def _woken(self, id: LegId, frame: bytes) -> None:
+        leg = self._legs.get(id)
+        if leg is None:
+            return
+        if frame:
+            task = asyncio.create_task(self.flash(id, frame), name="live-flash")
+            self._flashing.add(task)
+            task.add_done_callback(self._flashing.discard)
+        else:
             self._rung(leg)
 
     def _rung(self, leg: "Leg") -> None:
@@ -107,9 +113,6 @@ class Sockets:
 
     def _forget(self, leg: "Leg") -> None:
         del self._legs[leg.id]
-        self._core.wake.unwatch(leg.id, leg.bell)
-        if leg.listening is not None:
-            leg.listening.cancel()
 
     def make_room(self, newest: Socket) -> None:
         """A person has so many tabs and devices at once; the one that was opened first gives way."""
@@ -302,9 +305,8 @@ class Sockets:
 class Leg:
     """A leg that somebody looks at, in one or several tabs."""
 
-    __slots__ = ("bell", "id", "listening", "sockets")
+    __slots__ = ("id", "sockets")
 
-    def __init__(self, id: LegId, bell: asyncio.Event) -> None:
-        self.id, self.bell = id, bell
+    def __init__(self, id: LegId) -> None:
+        self.id = id
         self.sockets: list[Socket] = []
-        self.listening: asyncio.Task[None] | None = None

@@ -93,7 +93,7 @@ class Calls(Struct, frozen=True, kw_only=True):
 
     async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
         async def push(call: PushCall) -> Reply:
-            self.wake.leg(leg)
+            self.wake.leg(leg, call.frame)
             return Reply()
 
         return await self.transport.run(
