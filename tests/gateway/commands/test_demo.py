@@ -1,0 +1,34 @@
+"""What `demo` says once it serves."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.commands.demo import welcome
+from gateway.sandbox.attach import Note
+from gateway.sandbox.demo import demo_config
+
+
+def said(folder: Path, capsys: pytest.CaptureFixture[str], host: str = "127.0.0.1", wished: int = 0) -> str:
+    config = demo_config(folder, host=host, port=0, environ={})
+    (folder / "sandbox.json").write_bytes(msgspec.json.encode(Note(config.public_url, "tl_a_b")))
+    welcome(config, wished_port=wished or config.server.port)
+    return capsys.readouterr().out
+
+
+def test_the_first_line_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *rest = said(tmp_path, capsys).splitlines()
+    assert first.startswith("Ready: http://127.0.0.1:")
+    assert first.endswith("/sandbox")
+    assert "Bearer tl_a_b" in "\n".join(rest)
+    assert str(tmp_path) in "\n".join(rest)
+
+
+def test_a_port_that_was_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "port 1 is taken by another program" in said(tmp_path, capsys, wished=1)
+    assert "is taken" not in said(tmp_path, capsys)
+
+
+def test_listening_everywhere_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "whoever reaches this machine" in said(tmp_path, capsys, host="0.0.0.0")

@@ -1,0 +1,212 @@
+"""The page in a real browser: a customer on the phone, a visitor of the shop, and the agent behind the counter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from playwright.async_api import FrameLocator, Locator, Page, async_playwright, expect
+
+from tests import servers
+from tests.sandbox.demo import Demo, texts
+from tests.sandbox.test_host import PNG
+
+LIMIT_MS = 15_000
+RETURNS = "How long do I have to return something?"
+FRANCE = "Do you ship to France?"
+
+
+@pytest_asyncio.fixture
+async def page(running: Demo, chromium_path: Path) -> AsyncIterator[Page]:
+    """It must not complain: neither an error nor a refusal of the content policy."""
+    expect.set_options(timeout=LIMIT_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=servers.chromium_arguments())
+        context = await browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        await page.goto(running.url)
+        await expect(page.get_by_text("Nobody has written yet.")).to_be_visible()
+        yield page
+        await browser.close()
+        assert complaints == []
+
+
+def phone(page: Page) -> Locator:
+    return page.locator("#phone")
+
+
+def counter(page: Page) -> Locator:
+    return page.locator("#counter")
+
+
+def shop(page: Page) -> FrameLocator:
+    return page.frame_locator("iframe.site")
+
+
+async def write(page: Page, text: str) -> None:
+    field = phone(page).get_by_label("WhatsApp message", exact=True)
+    await field.fill(text)
+    await field.press("Enter")
+
+
+async def answer(page: Page, text: str) -> None:
+    await page.get_by_label("Answer as an agent").fill(text)
+    await page.get_by_role("button", name="Answer", exact=True).click()
+
+
+async def test_a_question_on_the_phone(page: Page) -> None:
+    """The AI's answer, blue ticks on both sides, and one conversation that says who holds it and why."""
+    await write(page, RETURNS)
+    await expect(phone(page).locator(".theirs .bubble")).to_contain_text("60 days")
+    await expect(phone(page).locator(".mine").get_by_label("Read")).to_be_visible()
+    await counter(page).get_by_role("button", name="Ana Ribeiro").click()
+    lines = counter(page).locator(".entry-line")
+    await expect(lines).to_have_count(2)
+    await expect(lines.nth(0)).to_contain_text(RETURNS)
+    await expect(lines.nth(1)).to_contain_text("read")
+    await expect(counter(page).locator(".seq")).to_have_text(["1", "2"])
+    await expect(counter(page).locator(".why")).to_have_text("The customer wrote")
+    await expect(counter(page).locator(".heading .badge")).to_have_text("AI")
+
+
+async def test_what_a_phone_can_send(page: Page, running: Demo) -> None:
+    """Pictures, places, voice, reactions, edits: each arrives behind the counter."""
+    attach = phone(page).get_by_role("button", name="Attach")
+    await attach.click()
+    await page.get_by_role("menuitem", name="A sample photo").click()
+    await expect(phone(page).locator("img.media-image")).to_be_visible()
+    await counter(page).get_by_role("button", name="Ana Ribeiro").click()
+    stored = counter(page).locator("img.stored")
+    await expect(stored).to_be_visible()
+    assert await stored.evaluate("image => image.decode().then(() => image.naturalWidth)") == 640
+    await attach.click()
+    await page.get_by_role("menuitem", name="Malham Cove").click()
+    await expect(counter(page).locator(".fact", has_text="Malham Cove")).to_be_visible()
+    await attach.click()
+    await page.get_by_role("menuitem", name="A sticker").click()
+    await expect(counter(page).locator("img.stored")).to_have_count(2)
+    await attach.click()
+    await page.get_by_role("menuitem", name="My contact card").click()
+    await expect(counter(page).locator(".fact", has_text="+351912345678")).to_be_visible()
+    await (
+        phone(page)
+        .locator("input[type=file]")
+        .set_input_files({"name": "invoice.png", "mimeType": "image/png", "buffer": PNG})
+    )
+    await expect(counter(page).locator("img.stored")).to_have_count(3)
+    await phone(page).get_by_role("button", name="Record a voice note").click()
+    await phone(page).get_by_role("button", name="Send the voice note").click()
+    await expect(counter(page).locator(".said audio")).to_be_visible()
+    screen = await running.get("/sandbox/api/phones/351912345678")
+    assert [one["content"]["kind"] for one in screen["messages"] if one["mine"]] == [
+        "image", "location", "sticker", "contact", "image", "audio",
+    ]  # fmt: skip
+
+
+async def test_reactions_edits_and_deletions(page: Page) -> None:
+    await write(page, RETURNS)
+    theirs, mine = phone(page).locator(".line.theirs").first, phone(page).locator(".line.mine").first
+    await expect(theirs).to_contain_text("60 days")
+    await theirs.get_by_label("React, reply and more").click()
+    await page.get_by_role("menuitem", name="React with 👍").click()
+    await expect(theirs.locator(".reactions")).to_have_text("👍")
+    await mine.get_by_label("React, reply and more").click()
+    await page.get_by_role("menuitem", name="Edit").click()
+    await write(page, FRANCE)
+    await expect(mine).to_contain_text(f"{FRANCE}edited")
+    await mine.get_by_label("React, reply and more").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await expect(mine).to_contain_text("This message was deleted")
+
+
+async def test_an_agent_takes_over_and_offers_choices(page: Page) -> None:
+    await write(page, "Can I talk to a person?")
+    await counter(page).get_by_role("button", name="Ana Ribeiro").click()
+    await expect(counter(page).locator(".heading .badge")).to_have_text("Queue")
+    await expect(counter(page).locator(".why")).to_contain_text("The customer asked for a person")
+    await page.get_by_role("button", name="Take over").click()
+    await expect(counter(page).locator(".heading .badge")).to_have_text("Robin")
+    await page.get_by_label("Offer choices to tap").click()
+    await page.get_by_label("Choices to offer").fill("Refund, Exchange")
+    await answer(page, "Robin here. What would you like?")
+    await expect(phone(page).locator(".theirs", has_text="Robin here.")).to_be_visible()
+    await phone(page).get_by_role("button", name="Exchange").click()
+    await expect(phone(page).get_by_role("button", name="Exchange")).to_have_attribute("aria-pressed", "true")
+    await expect(counter(page).locator(".fact", has_text="Exchange")).to_be_visible()
+    await expect(counter(page).locator(".said", has_text="Robin here.").get_by_label("read")).to_be_visible()
+    await page.get_by_role("button", name="To the AI").click()
+    await expect(counter(page).locator(".heading .badge")).to_have_text(re.compile("AI|Queue"))
+
+
+async def test_the_shop_and_the_phone_are_two_customers(page: Page) -> None:
+    """The real widget: its visitor has one conversation, the phone's customer another; the agent answers in it."""
+    await write(page, RETURNS)
+    await shop(page).get_by_role("button", name="Open chat").click()
+    await shop(page).get_by_role("textbox").fill(FRANCE)
+    await shop(page).get_by_role("textbox").press("Enter")
+    await expect(shop(page).get_by_role("log")).to_contain_text("4 to 7 working days")
+    await expect(counter(page).locator(".entry")).to_have_count(2)
+    await counter(page).get_by_role("button", name="Web visitor").click()
+    await expect(counter(page).locator(".entry-line")).to_have_count(2)
+    await answer(page, "Anything else that I can do?")
+    await expect(shop(page).get_by_role("log")).to_contain_text("Anything else that I can do?")
+    await expect(counter(page).locator(".heading .badge")).to_have_text("Robin")
+    await expect(phone(page).locator(".theirs")).to_have_count(1)
+    await page.get_by_role("button", name="New visitor").click()
+    await expect(shop(page).get_by_role("log")).not_to_contain_text(FRANCE)
+
+
+async def test_words_of_customers_are_never_markup(page: Page, running: Demo) -> None:
+    nasty = '<img src=x onerror="window.broken=1"><b>bold</b><script>window.broken=1</script>'
+    await running.ask("POST", "/sandbox/api/phones", {"name": nasty[:80], "phone": "447700900123"})
+    await running.say({"type": "text", "text": nasty}, "447700900123")
+    await running.say({"type": "location", "latitude": 1, "longitude": 1, "name": nasty}, "447700900123")
+    await page.reload()
+    await phone(page).get_by_label("Which customer you are").select_option("447700900123")
+    await expect(phone(page).locator(".mine .text")).to_have_text(nasty)
+    await counter(page).locator(".entry").first.click()
+    await expect(counter(page).locator(".entry-line.in .said p").first).to_have_text(nasty)
+    assert await page.evaluate("window.broken") is None
+    assert (
+        await page.locator("#phone b, #counter b").evaluate_all("all => all.some(b => b.textContent === 'bold')")
+        is False
+    )
+
+
+async def test_failures_are_switched_on_and_off(page: Page, running: Demo) -> None:
+    await page.get_by_role("button", name="Failures").click()
+    await page.get_by_role("button", name="500 error").click()
+    await expect(page.locator(".pending .chip-static")).to_have_text(["500 error"])
+    await page.get_by_label("Every webhook twice").check()
+    assert (await running.get("/sandbox/api"))["switches"]["duplicates"] is True
+    await page.keyboard.press("Escape")
+    await write(page, RETURNS)
+    await expect(phone(page).locator(".theirs .bubble")).to_contain_text("60 days")
+    assert len(texts(await running.get("/sandbox/api/phones/351912345678"))) == 1
+    await page.get_by_role("button", name="Failures").click()
+    await expect(page.locator(".pending .chip-static")).to_have_count(0)
+    await page.get_by_role("button", name="All as usual").click()
+    await expect(page.get_by_label("Every webhook twice")).not_to_be_checked()
+
+
+async def test_every_pane_fits_every_width(page: Page) -> None:
+    """Nothing sticks out sideways, whichever pane is shown."""
+    await write(page, RETURNS)
+    await counter(page).get_by_role("button", name="Ana Ribeiro").click()
+    for width, height in ((1440, 900), (1380, 800), (1379, 800), (1024, 768), (820, 1100), (390, 844), (340, 640)):
+        await page.set_viewport_size({"width": width, "height": height})
+        for name in ("WhatsApp", "Web site", "Counter"):
+            tab = page.get_by_role("tab", name=name)
+            if await tab.is_visible():
+                await tab.click()
+            wide = await page.evaluate(
+                "[document.documentElement, ...document.querySelectorAll('.pane, .pane *')].filter(one => "
+                "one.offsetParent && !one.closest('svg') && one.getBoundingClientRect().right > innerWidth + 1)"
+                ".map(one => one.className)"
+            )
+            assert wide == [], (width, name)
