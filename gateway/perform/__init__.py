@@ -37,6 +37,8 @@ from router.events import Fact, MediaStored
 KINDS = ("send", "mark", "ask_ai", "fetch_media", "notify")
 _decode = msgspec.json.Decoder(Command).decode
 NO_CHANNEL = Capabilities()
+BLOCKED_MS = 100
+"""How soon is looked again while a send is due that waits for the one before it."""
 UNREAD_MS = 500
 """Under load something always waits in the intake; only what waits longer than this keeps a doubt waiting, too."""
 
@@ -81,6 +83,8 @@ class Performer:
         self._batcher = Batcher(store)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._looked = 0
+        """When something to do was last looked for."""
 
     @property
     def directory(self) -> Directory:
@@ -115,7 +119,9 @@ class Performer:
         except StoreUnavailable:
             return self._settings.poll_ms / 1000
         wait_ms = self._settings.poll_ms if due is None else due - self._store.now()
-        return max(1, min(wait_ms, self._settings.poll_ms)) / 1000
+        # What was due when we looked and was not claimed waits for an earlier send of its leg.
+        least_ms = BLOCKED_MS if due is not None and due <= self._looked else 1
+        return max(least_ms, min(wait_ms, self._settings.poll_ms)) / 1000
 
     async def _round(self) -> bool:
         """Starts what is due. False: there was nothing, or there is no room for more."""
@@ -127,6 +133,7 @@ class Performer:
         free = self._settings.concurrency - len(self._tasks)
         if free <= 0:
             return False
+        self._looked = self._store.now()
         try:
             held = await self._store.write(
                 lambda tx: outbox.claim(tx, self._owner, KINDS, lease_ms=self._settings.lease_ms, most=free)
