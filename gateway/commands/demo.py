@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 import click
 
 from gateway.sandbox.attach import read_note
-from gateway.sandbox.demo import EVERYWHERE
+from gateway.sandbox.demo import EVERYWHERE, PHONE_ENDPOINT
 from gateway.settings import Config
 
 TRY = (
     "on the phone ask: How long do I have to return something?",
     "in the shop's chat ask: Do you ship to France?",
     "anywhere ask for a person, then answer behind the counter",
-    "from another shell: throughline simulate whatsapp 'Where is my order?'",
+    f"from another shell: throughline simulate {PHONE_ENDPOINT} 'Where is my order?'",
 )
 
 

@@ -67,9 +67,14 @@ async def test_what_cannot_be_done_is_said(running: Demo, method: str, path: str
 
 
 async def test_only_json_is_read(running: Demo) -> None:
-    for data, kind, status in ((b"{}", "text/plain", 415), (b"{", "application/json", 400), (b"[" * 9000, "application/json", 400),
-                               (b'"' + b"a" * 70_000, "application/json", 413)):  # fmt: skip
-        path = f"{running.url}{PHONE}/messages"
+    path, json = f"{running.url}{PHONE}/messages", "application/json"
+    long = b'"' + b"a" * 70_000
+    for data, kind, status in (
+        (b"{}", "text/plain", 415),
+        (b"{", json, 400),
+        (b"[" * 9000, json, 400),
+        (long, json, 413),
+    ):
         async with running.session.post(path, data=data, headers={"Content-Type": kind}) as answer:
             assert answer.status == status
 

@@ -11,7 +11,7 @@ from tests.sandbox.demo import ANA, demo, said, texts
 async def test_a_restart_keeps_the_conversations_the_phones_and_the_key(tmp_path: Path) -> None:
     async with demo(tmp_path) as first:
         await first.say({"type": "text", "text": "Do you ship to France?"})
-        await first.until(lambda screen: texts(screen))
+        await first.until(texts)
         before = await first.envelopes(lambda found: found[-1]["status"] == "delivered")
         await first.ask("POST", "/sandbox/api/phones", {"name": "Bo", "phone": "447700900123"})
     async with demo(tmp_path) as second:

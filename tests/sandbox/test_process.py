@@ -53,7 +53,7 @@ async def test_it_starts_answers_and_stops(tmp_path: Path) -> None:
         running = Demo(session, url)
         assert await running.get("/readyz") == {"status": "ready"}
         await running.say({"type": "text", "text": "How long do I have to return something?"})
-        screen = await running.until(lambda screen: texts(screen))
+        screen = await running.until(texts)
         assert "60 days" in texts(screen)[0]
         listening = asyncio.create_task(running.ask("GET", f"/sandbox/api/changes?after={screen['version']}&wait_s=25"))
         assert await stopped(process) == (0, "")

@@ -70,7 +70,7 @@ async def test_it_finds_the_demo_by_its_folder(running: Demo, tmp_path: Path) ->
 
 
 def test_without_a_demo_it_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="no demo has run in .*; start one with `throughline demo`"):
+    with pytest.raises(Failed, match=r"no demo has run in .*; start one with `throughline demo`"):
         simulate(script("whatsapp"), tmp_path, None, print)
     with pytest.raises(Failed, match="no demo answers at"):
         simulate(script("whatsapp"), tmp_path, f"http://127.0.0.1:{servers.free_port()}", print)
