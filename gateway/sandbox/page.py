@@ -10,9 +10,10 @@ from aiohttp import web
 
 FOLDER = Path(__file__).parent / "static"
 FILES: Mapping[str, str] = {
-    "sandbox.css": "text/css", "shop.css": "text/css", "base.js": "text/javascript", "phone.js": "text/javascript",
-    "pictures.js": "text/javascript", "counter.js": "text/javascript", "sandbox.js": "text/javascript", "icon.svg": "image/svg+xml",
-}  # fmt: skip
+    **dict.fromkeys(("base.js", "counter.js", "phone.js", "pictures.js", "sandbox.js"), "text/javascript"),
+    **dict.fromkeys(("sandbox.css", "shop.css"), "text/css"),
+    "icon.svg": "image/svg+xml",
+}
 """What is served besides the two pages, by its name."""
 # The widget brings its styles with it, in its shadow root.
 POLICY = (
