@@ -13,6 +13,7 @@ from gateway import process
 from gateway.process.settle import settle as real
 from gateway.store.tx import Tx
 from tests.rooms.world import ENDPOINT, World, text, texts
+from tests.store.races import Running, until_blocked
 
 BOB, EVE = "16505550001", "16505550002"
 
@@ -50,7 +51,7 @@ async def test_a_crash_in_the_middle_of_a_request(world: World) -> None:
     await world.start_anew()
     await world.processor.drain()
     assert (await said(world))["a"] == ids
-    assert await world.seqs() == list(range(1, 1001))
+    assert (await world.seqs(), world.dead()) == (list(range(1, 1001)), [])
 
 
 class Died(BaseException):
@@ -163,6 +164,24 @@ async def test_workers_of_several_nodes_keep_the_order(postgres_world: World) ->
     assert [line for line in lines if line[0] == "a"] == [f"a{number:03}" for number in range(60)]
     seqs = await world.seqs(one)
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_two_lanes_that_meet_in_a_conversation_wait_for_each_other(postgres_world: World) -> None:
+    """The customer's message and an agent's reply, on two nodes at once: each has a place of its own."""
+    world = postgres_world
+    await world.post(*texts("a1"))
+    await world.post(*texts("a2"), parse=False)
+    rows = await world.store.write(world.processor._claim)
+    items = [item for row in rows for item in world.processor._preparer.items(row)]
+    message = Running(world.store, lambda tx: real(tx, items, world.processor._rules), paused=True)
+    world.processor = world.another_processor("other")
+    reply = asyncio.create_task(world.reply("here"))
+    await asyncio.to_thread(until_blocked, world.store.engine)
+    await asyncio.to_thread(message.commit)
+    await reply
+    assert await world.talk() == ["customer: a1", "customer: a2", "agent: here"]
+    assert await world.seqs() == [1, 2, 3, 4]
+    assert (await world.conversation()).head == 4
 
 
 async def test_a_worker_that_lost_one_row_leaves_the_rest_of_its_claim(postgres_world: World) -> None:
