@@ -29,6 +29,8 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.waiter: asyncio.Future[int] | None = None
         self._buffer = b""
+        self.answer = b""
+        """The body of the last answer."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's own class, which is no subclass.
@@ -43,7 +45,8 @@ class Connection(asyncio.Protocol):
         size = int(self._buffer[length + 15 : self._buffer.find(b"\r", length)]) if length >= 0 else 0
         if len(self._buffer) < end + 4 + size:
             return
-        status, self._buffer = int(self._buffer[9:12]), self._buffer[end + 4 + size :]
+        status = int(self._buffer[9:12])
+        self.answer, self._buffer = self._buffer[end + 4 : end + 4 + size], self._buffer[end + 4 + size :]
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(status)
 

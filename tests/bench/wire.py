@@ -25,11 +25,15 @@ def delivery(tag: str, number: int, text: str = "Where is my order? I have waite
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": NUMBER},
-        "contacts": [{"profile": {"name": "Kim Example"}, "wa_id": customer, "user_id": f"DE.{number % CUSTOMERS:020d}"}],
+        "contacts": [
+            {"profile": {"name": "Kim Example"}, "wa_id": customer, "user_id": f"DE.{number % CUSTOMERS:020d}"}
+        ],
         "messages": [message],
     }
     change = {"value": value, "field": "messages"}
-    return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}).encode()
+    return json.dumps(
+        {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
+    ).encode()
 
 
 def request(path: str, body: bytes) -> bytes:
