@@ -84,6 +84,7 @@ class Meta:
 
     def _may_write(self, now: float) -> bool:
         if self.control.stopping:
+            self.graph.well = True
             return False
         self.tokens = min(self.plan.per_second, self.tokens + (now - self.refilled) * self.plan.per_second)
         self.refilled = now
