@@ -135,8 +135,12 @@ class Host:
     # --- who waits for news ---------------------------------------------------------------------------------------
 
     def changed(self) -> None:
-        self.version += 1
         self._due.ring()
+        self._shown()
+
+    def _shown(self) -> None:
+        """As `changed`, but nothing new is due because of it."""
+        self.version += 1
         for event in self._watchers:
             event.set()
 
@@ -198,13 +202,7 @@ class Host:
         self.simulator.delivered(request, status)
         if status == 200:
             self.phones.delivered(messages_in(request))
-        self.changed_on_screen()
-
-    def changed_on_screen(self) -> None:
-        """As `changed`, but nothing new is due because of it."""
-        self.version += 1
-        for event in self._watchers:
-            event.set()
+        self._shown()
 
 
 def make_simulator(core: Core, endpoint: Endpoint) -> Simulator:

@@ -139,7 +139,7 @@ async def test_an_agent_takes_over_and_offers_choices(page: Page) -> None:
     await expect(phone(page).get_by_role("button", name="Exchange")).to_have_attribute("aria-pressed", "true")
     await expect(counter(page).locator(".fact", has_text="Exchange")).to_be_visible()
     await expect(counter(page).locator(".said", has_text="Robin here.").get_by_label("read")).to_be_visible()
-    await page.get_by_role("button", name="To the AI").click()
+    await page.get_by_role("button", name="To AI").click()
     await expect(counter(page).locator(".heading .badge")).to_have_text(re.compile("AI|Queue"))
 
 

@@ -180,8 +180,8 @@ export class Counter {
       h("div", { class: "heading" }, iconButton("back", "Back to the list", () => this.leave(), { class: "icon-button only-narrow" }), avatar(this.who(detail), detail.contact_id),
         h("div", { class: "heading-who" }, h("b", {}, this.who(detail)), h("div", { class: "legs" }, ...legs)), badge(detail)),
       h("p", { class: "why" }, h("span", {}, sentence(detail.reason)), detail.next_step ? h("span", { class: "next" }, `Next: ${detail.next_step}`, detail.due_at ? `, by ${clock(detail.due_at)}` : "") : null),
-      h("div", { class: "acts" }, act("Take over", { holder: "agent", agent_id: this.agent }, mine), act("To the AI", { holder: "ai" }, detail.holder === "ai"),
-        act("To the queue", { holder: "queue" }, detail.holder === "queue"), act("Close", { holder: "nobody" }, detail.holder === "nobody")));
+      h("div", { class: "acts" }, act("Take over", { holder: "agent", agent_id: this.agent }, mine), act("To AI", { holder: "ai" }, detail.holder === "ai"),
+        act("To queue", { holder: "queue" }, detail.holder === "queue"), act("Close", { holder: "nobody" }, detail.holder === "nobody")));
   }
 
   async hold(body) {
@@ -219,7 +219,7 @@ export class Counter {
 
   change(one) {
     const { state, reason, who } = one.body;
-    return h("div", { class: "entry-line change" }, seq(one), h("div", { class: "changed" }, badge({ holder: state, agent_id: state === "agent" ? who : null, queue: state === "queue" ? who : null }), h("span", {}, sentence(reason)), h("time", {}, clock(one.occurred_at))));
+    return h("div", { class: "entry-line change" }, seq(one), h("div", { class: "changed" }, badge({ holder: state, agent_id: state === "agent" ? who : null, queue: state === "queue" ? who : null }), h("time", {}, clock(one.occurred_at)), h("span", {}, sentence(reason))));
   }
 
   fate({ status, error }) {
