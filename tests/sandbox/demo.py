@@ -77,8 +77,8 @@ class Demo:
 
 
 @asynccontextmanager
-async def demo(folder: Path) -> AsyncIterator[Demo]:
-    config = demo_config(folder, host="127.0.0.1", port=0, environ={})
+async def demo(folder: Path, **environ: str) -> AsyncIterator[Demo]:
+    config = demo_config(folder, host="127.0.0.1", port=0, environ=environ)
     async with serving(config, extra=attach) as (house, url), aiohttp.ClientSession() as session:
         rooms = asyncio.create_task(house.rooms())
         try:

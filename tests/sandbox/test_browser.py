@@ -6,34 +6,53 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
-from playwright.async_api import FrameLocator, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, FrameLocator, Locator, Page, async_playwright, expect
 
 from tests import servers
-from tests.sandbox.demo import Demo, texts
+from tests.sandbox.demo import Demo, demo, texts
 from tests.sandbox.test_host import PNG
 
 LIMIT_MS = 15_000
+USUAL_MS = 5_000
 RETURNS = "How long do I have to return something?"
 FRANCE = "Do you ship to France?"
 
 
-@pytest_asyncio.fixture
-async def page(running: Demo, chromium_path: Path) -> AsyncIterator[Page]:
-    """It must not complain: neither an error nor a refusal of the content policy."""
-    expect.set_options(timeout=LIMIT_MS)
+# The browser serves all of these tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path, args=servers.chromium_arguments())
-        context = await browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
-        page = await context.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        await page.goto(running.url)
-        await expect(page.get_by_text("Nobody has written yet.")).to_be_visible()
-        yield page
+        expect.set_options(timeout=LIMIT_MS)
+        yield browser
+        expect.set_options(timeout=USUAL_MS)
         await browser.close()
-        assert complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(tmp_path: Path) -> AsyncIterator[Demo]:
+    async with demo(tmp_path / "demo-data") as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(running: Demo, browser: Browser) -> AsyncIterator[Page]:
+    """It must not complain: neither an error nor a refusal of the content policy."""
+    context = await browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    await page.goto(running.url)
+    await expect(page.get_by_text("Nobody has written yet.")).to_be_visible()
+    yield page
+    await context.close()
+    assert complaints == []
 
 
 def phone(page: Page) -> Locator:

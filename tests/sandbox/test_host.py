@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.base import Request
 from gateway.sandbox.host import messages_in, only_receipts
-from tests.sandbox.demo import ANA, Demo, said, texts
+from tests.sandbox.demo import ANA, Demo, demo, said, texts
 
 QUESTION = {"type": "text", "text": "How long do I have to return something?"}
 PNG = bytes.fromhex(
@@ -122,14 +123,19 @@ async def test_late_receipts_come_once(running: Demo, monkeypatch: pytest.Monkey
     assert len(envelopes) == 2
 
 
-async def test_an_answer_that_is_held_back_does_not_hold_up_the_end(running: Demo) -> None:
-    """`slow` waits 30 s; the fixture's end would."""
-    await switch(running, faults=["slow"])
-    await running.say(QUESTION)
-    await running.until(lambda screen: screen["messages"][0]["tick"] == "delivered")
-    async with asyncio.timeout(20):
-        while (await running.get("/sandbox/api"))["switches"]["faults"]:
-            await running.get("/sandbox/api/changes?after=-1")
+async def test_an_answer_that_is_held_back_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """The gateway gives up soon; the provider would go on for 30 s, and the server would wait 5 s for it."""
+    hasty = {"THROUGHLINE_TRANSPORT__TIMEOUT_MS": "300", "THROUGHLINE_TRANSPORT__CONNECT_TIMEOUT_MS": "300"}
+    loop = asyncio.get_running_loop()
+    async with demo(tmp_path, **hasty) as running:
+        await switch(running, faults=["slow"])
+        await running.say(QUESTION)
+        await running.until(lambda screen: screen["messages"][0]["tick"] == "delivered")
+        async with asyncio.timeout(20):
+            while (await running.get("/sandbox/api"))["switches"]["faults"]:
+                await running.get("/sandbox/api/changes?after=-1")
+        began = loop.time()
+    assert loop.time() - began < 4
 
 
 async def test_who_waits_for_news_gets_them(running: Demo) -> None:
