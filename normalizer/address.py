@@ -44,7 +44,8 @@ def parse_address(text: str) -> Address:
 def match_key(address: Address) -> MatchKey:
     match address.scheme:
         case Scheme.TEL:
-            return MatchKey(f"tel:+{canonical_digits(digits_of(address.value))}")
+            digits = digits_of(address.value)
+            return MatchKey(f"tel:+{canonical_digits(digits)}" if digits else str(address))
         case Scheme.WHATSAPP:
             if address.value.removeprefix("+").isdecimal():
                 return MatchKey(f"tel:+{canonical_digits(digits_of(address.value))}")

@@ -37,24 +37,30 @@ def seal(envelope: Envelope) -> tuple[Envelope, bytes]:
         data = b"\\u0000"
     if b"\\u0000" not in data:
         return envelope, data
-    cleaned = _decoder.decode(_encoder.encode(clean(msgspec.to_builtins(_without_raw(envelope)))))
+    plain = msgspec.to_builtins(_without_raw(envelope), enc_hook=_own_json)
+    cleaned = _decoder.decode(_encoder.encode(clean(plain)))
     cleaned = msgspec.structs.replace(cleaned, raw=envelope.raw)
     return cleaned, encode(msgspec.structs.replace(cleaned, raw=None))
 
 
 def decode(data: bytes) -> Envelope:
     """Raises `msgspec.ValidationError` for what is no envelope and `ValueError` for a version of the future."""
-    if data.startswith(_PREFIX):
-        return _decoder.decode(data)
-    fields = json.loads(data)
+    try:
+        return _decoder.decode(data) if data.startswith(_PREFIX) else _of_any_version(json.loads(data))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _of_any_version(fields: Any) -> Envelope:
     if not isinstance(fields, dict):
         raise ValueError("an envelope is a JSON object")
     version = fields.pop("v", VERSION)
     while version != VERSION:
-        if version not in UPGRADES:
+        if not isinstance(version, int) or version not in UPGRADES:
             raise ValueError(f"envelope version {version!r}; this program knows up to {VERSION}")
         fields, version = UPGRADES[version](fields), version + 1
-    return msgspec.convert(fields, Envelope)
+    # Through the decoder and not `msgspec.convert`: JSON inside of an envelope (`Raw`) stays JSON.
+    return _decoder.decode(_encoder.encode(fields))
 
 
 def json_schema() -> dict[str, Any]:
@@ -97,16 +103,22 @@ def loads(data: bytes, type: type[T]) -> T:
         raise msgspec.DecodeError("nested too deeply") from error
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return msgspec.json.decode(_mended(data, error), type=type)
 
 
-def _mended(data: bytes, error: msgspec.DecodeError) -> bytes:
+def _mended(data: bytes, error: Exception) -> bytes:
     try:
         return msgspec.json.encode(clean(json.loads(data.decode("utf-8", "replace"))))
     except (ValueError, RecursionError):
-        raise error from None
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def _without_raw(envelope: Envelope) -> Envelope:
     return msgspec.structs.replace(envelope, raw=None)
+
+
+def _own_json(value: Any) -> Any:
+    """JSON that stands in an envelope as it is."""
+    assert isinstance(value, msgspec.Raw)
+    return json.loads(bytes(value))
