@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from adapters.base import Outcome
+from gateway.store.outbox import Held
 from normalizer.ids import IntakeId, LegId
 
 
@@ -37,11 +38,20 @@ class Wake:
         self.outbox = Bell()
         self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)
         self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
+        self._starters: list[Callable[[list[Held]], None]] = []
         self._listeners: list[Callable[[LegId, bytes], None]] = []
 
     def listen(self, call: Callable[[LegId, bytes], None]) -> None:
         """Called for every leg that is woken, with the frame to be shown once (empty: look into the store)."""
         self._listeners.append(call)
+
+    def starts(self, call: Callable[[list[Held]], None]) -> None:
+        """`call` gets commands that room 2 has committed under a lease of this process."""
+        self._starters.append(call)
+
+    def start(self, held: list[Held]) -> None:
+        for call in self._starters:
+            call(held)
 
     def watch(self, leg: LegId) -> asyncio.Event:
         """Set whenever something new may be on the leg's wire. Give it back with `unwatch`."""

@@ -5,6 +5,7 @@ Rule: a call is made only while the lease outlasts its time limit. What is found
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,11 +33,13 @@ from normalizer import codec
 from normalizer.envelope import MediaRef, media_parts
 from normalizer.ids import ChannelId
 from router.commands import Command, FetchMedia, Mark, Send
-from router.events import Fact, MediaStored
+from router.events import AiAnswered, Fact, MediaStored
 
 KINDS = ("send", "mark", "ask_ai", "fetch_media", "notify")
 _decode = msgspec.json.Decoder(Command).decode
 NO_CHANNEL = Capabilities()
+GATHER_S = 0.002
+"""While calls are under way, those that end within this time are followed up by one look at the outbox."""
 BLOCKED_MS = 100
 """How soon is looked again while a send is due that waits for the one before it."""
 UNREAD_MS = 500
@@ -58,7 +61,11 @@ class Performed(Struct, frozen=True):
 
     held: Held
     outcome: str
-    """`sent`, `done`, `superseded`, `retry`, `doubt`, `parked`, `failed`, or the code of the error."""
+    """`sent`, `done`, `answered`, `gave_up`, `superseded`, `doubt`, `defect`, or the code of the error."""
+    state: int | None = None
+    """After an error: due again, in doubt, or one of the ends."""
+    seconds: float | None = None
+    """What the call took, where there was one."""
 
 
 class Performer:
@@ -85,6 +92,11 @@ class Performer:
         self._stopping = False
         self._looked = 0
         """When something to do was last looked for."""
+        self._next_due: int | None = None
+        """When something is due, as it was then."""
+        self._handed: deque[Held] = deque()
+        """Leased to us by room 2's commit, not started yet."""
+        wake.starts(self._hand)
 
     @property
     def directory(self) -> Directory:
@@ -95,10 +107,17 @@ class Performer:
         self._stopping = True
         self._wake.outbox.ring()
 
+    def _hand(self, held: list[Held]) -> None:
+        self._handed += held
+        self._wake.outbox.ring()
+
     async def run(self) -> None:
         while not self._stopping:
             if not await self._round():
-                await self._wake.outbox.wait(await self._pause_s())
+                await self._wake.outbox.wait(self._pause_s())
+                if self._tasks and not self._handed:
+                    # What ends together is looked after together.
+                    await asyncio.sleep(GATHER_S)
         await self._finish()
 
     async def drain(self) -> None:
@@ -111,13 +130,10 @@ class Performer:
             done, self._tasks = self._tasks, set()
             await asyncio.gather(*done)
 
-    async def _pause_s(self) -> float:
+    def _pause_s(self) -> float:
         if len(self._tasks) >= self._settings.concurrency:
             return self._settings.poll_ms / 1000
-        try:
-            due = await self._store.read(outbox.next_due)
-        except StoreUnavailable:
-            return self._settings.poll_ms / 1000
+        due = self._next_due
         wait_ms = self._settings.poll_ms if due is None else due - self._store.now()
         # What was due when we looked and was not claimed waits for an earlier send of its leg.
         least_ms = BLOCKED_MS if due is not None and due <= self._looked else 1
@@ -133,15 +149,23 @@ class Performer:
         free = self._settings.concurrency - len(self._tasks)
         if free <= 0:
             return False
+        handed = [self._handed.popleft() for _ in range(min(free, len(self._handed)))]
         self._looked = self._store.now()
         try:
-            held = await self._store.write(
-                lambda tx: outbox.claim(tx, self._owner, KINDS, lease_ms=self._settings.lease_ms, most=free)
-            )
+            await self._start(handed)
+            if len(handed) == free:
+                return True
+            held = await self._store.write(lambda tx: self._claim(tx, free - len(handed)))
             await self._start(held)
         except StoreUnavailable:
+            self._next_due = None
             return False
-        return bool(held)
+        return bool(held or handed)
+
+    def _claim(self, tx: Tx, most: int) -> list[Held]:
+        held = outbox.claim(tx, self._owner, KINDS, lease_ms=self._settings.lease_ms, most=most)
+        self._next_due = None if held else outbox.next_due(tx)
+        return held
 
     async def _start(self, held: list[Held]) -> None:
         await self._start_sends([one for one in held if one.kind == "send"])
@@ -173,7 +197,7 @@ class Performer:
         except Exception as error:  # noqa: BLE001  because one command must not stop the room
             settled = self._defect(held, type(error).__name__)
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-            self._report(Performed(held, "defect"))
+            self._report(Performed(held, "defect", settled.state))
 
     def _defect(self, held: Held, name: str) -> Settled:
         now = self._store.now()
@@ -188,23 +212,25 @@ class Performer:
     async def _start_sends(self, sends: list[Held]) -> None:
         interrupted = [held for held in sends if held.state != DUE]
         if interrupted:
-            await self._store.write(lambda tx: self._settle_doubts(tx, interrupted))
-            for held in interrupted:
-                self._report(Performed(held, "doubt"))
+            settled = await self._store.write(lambda tx: self._settle_doubts(tx, interrupted))
+            for held, one in zip(interrupted, settled, strict=True):
+                self._report(Performed(held, "doubt", one.state))
         due = await self._admitted([held for held in sends if held.state == DUE])
         if not due:
             return
         ready = await self._store.write(lambda tx: begin(tx, due, self.directory, self._settings.lease_ms))
-        begun = {one.held.n for one in ready}
+        begun = {begun_one.held.n for begun_one in ready}
         for held in due:
             if held.n not in begun:
                 self._report(Performed(held, "superseded"))
-        for one in ready:
-            self._task(one.held, self._send(one))
+        for begun_one in ready:
+            self._task(begun_one.held, self._send(begun_one))
 
-    def _settle_doubts(self, tx: Tx, doubts: list[Held]) -> None:
+    def _settle_doubts(self, tx: Tx, doubts: list[Held]) -> list[Settled]:
         unread = _is_behind(tx)
-        outbox.settle_many(tx, [self._doubted(held, unread) for held in doubts])
+        settled = [self._doubted(held, unread) for held in doubts]
+        outbox.settle_many(tx, settled)
+        return settled
 
     def _doubted(self, held: Held, unread: bool) -> Settled:
         now = self._store.now()
@@ -229,20 +255,21 @@ class Performer:
         return admitted
 
     async def _send(self, ready: Ready) -> None:
-        held = ready.held
+        held, began = ready.held, self._clock.monotonic()
         try:
             sent = await self._calls.send(ready, self._clock.now())
         except SendError as error:
-            await self._refused(ready, error)
+            await self._refused(ready, error, self._clock.monotonic() - began)
             return
+        took = self._clock.monotonic() - began
         now = self._store.now()
         capabilities = self._capabilities(held.channel_id)
         wait = 0 if capabilities.ordered else self._settings.ordered_wait_ms
         settled = verdict.next_step(held, now, wait) if sent.more else verdict.done(held, now)
         await self._batcher.put(lambda tx: write_sent(tx, ready, settled, sent.external_ids))
-        self._report(Performed(held, "sent"))
+        self._report(Performed(held, "sent", seconds=took))
 
-    async def _refused(self, ready: Ready, error: SendError) -> None:
+    async def _refused(self, ready: Ready, error: SendError, took: float) -> None:
         held = ready.held
         if isinstance(error, Throttled):
             until = self._clock.monotonic() + min(error.retry_after_s or 1.0, self._settings.throttle_max_s)
@@ -251,7 +278,7 @@ class Performer:
         settled = verdict.after_error(held, error, self._capabilities(held.channel_id), self._settings.retry,
                                       self._store.now(), self._ids.fraction())  # fmt: skip
         await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-        self._report(Performed(held, error.code))
+        self._report(Performed(held, error.code, settled.state, took))
 
     def _capabilities(self, channel: ChannelId | None) -> Capabilities:
         found = self.directory.of(channel) if channel is not None else None
@@ -263,14 +290,16 @@ class Performer:
         if self._asker is None:
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), "no engine")]))
             return
+        began = self._clock.monotonic()
         fact = await self._asker.ask(held)
-        await self._tell(held, fact)
+        outcome = "answered" if isinstance(fact, AiAnswered) else "gave_up"
+        await self._tell(held, fact, outcome, self._clock.monotonic() - began)
 
-    async def _tell(self, held: Held, fact: Fact) -> None:
+    async def _tell(self, held: Held, fact: Fact, outcome: str, took: float | None = None) -> None:
         settled, number = verdict.done(held, self._store.now()), self._ids.intake()
         await self._batcher.put(lambda tx: write_fact(tx, settled, number, fact, held.conversation_id))
         self._wake.intake.ring()
-        self._report(Performed(held, "done"))
+        self._report(Performed(held, outcome, seconds=took))
 
     async def _notify(self, notices: list[Held]) -> None:
         """Queues are lists that are read; there is nobody to call yet."""
@@ -307,7 +336,7 @@ class Performer:
             await self._not_fetched(held, command, media, error)
             return
         kept = msgspec.structs.replace(media, stored=got.stored, sniffed=got.mime, size=got.size)
-        await self._tell(held, self._stored(held, command, kept))
+        await self._tell(held, self._stored(held, command, kept), "stored")
 
     async def _not_fetched(self, held: Held, command: FetchMedia, media: MediaRef, error: SendError) -> None:
         """Tried again while there is hope; the message stands in any case."""
@@ -318,10 +347,10 @@ class Performer:
         )
         if settled.state == DUE and not isinstance(error, CredentialsRefused):
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-            self._report(Performed(held, error.code))
+            self._report(Performed(held, error.code, settled.state))
             return
         lost = msgspec.structs.replace(media, failed=error.code)
-        await self._tell(held, self._stored(held, command, lost))
+        await self._tell(held, self._stored(held, command, lost), error.code)
 
     @staticmethod
     def _stored(held: Held, command: FetchMedia, media: MediaRef) -> MediaStored:

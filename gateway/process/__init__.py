@@ -33,7 +33,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
 
 
 class Processor:
-    """`report` hears of every committed batch; `owner` names this process in leases."""
+    """`report` hears of every committed batch, `fenced` of every claim that was lost; `owner` names us in leases."""
 
     def __init__(
         self,
@@ -44,9 +44,10 @@ class Processor:
         settings: ProcessSettings,
         owner: str,
         report: Callable[[Done], None],
+        fenced: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._preparer, self._rules, self._wake = store, preparer, rules, wake
-        self._settings, self._owner, self._report = settings, owner, report
+        self._settings, self._owner, self._report, self._fenced = settings, owner, report, fenced
         self._stopping = False
         self._size = settings.batch
 
@@ -75,6 +76,7 @@ class Processor:
             for batch in slices(items, self._settings.batch):
                 await self._settle(batch)
         except LostClaim:
+            self._fenced()
             await self._let_go(rows)
         return bool(rows)
 
@@ -108,7 +110,9 @@ class Processor:
         while True:
             try:
                 started = self._store.now()
-                done = await self._store.write(lambda tx: settle(tx, part, self._rules))
+                done = await self._store.write(
+                    lambda tx: settle(tx, part, self._rules), room="process", items=len(part)
+                )
             except Raced:
                 continue
             except LostClaim:
@@ -166,7 +170,9 @@ class Processor:
             self._wake.outcome(row, outcome)
         for leg in done.legs:
             self._wake.leg(leg)
-        if done.commands:
+        if done.started:
+            self._wake.start(done.started)
+        if done.commands > len(done.started):
             self._wake.outbox.ring()
         if done.facts:
             self._wake.intake.ring()

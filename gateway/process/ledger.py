@@ -15,7 +15,7 @@ from gateway.process.prepare import Item
 from gateway.store import effects, files, outbox, threads
 from gateway.store.facts import fact_row
 from gateway.store.intake import IntakeRow
-from gateway.store.outbox import NewCommand
+from gateway.store.outbox import Held, NewCommand
 from gateway.store.schema import DUE
 from gateway.store.threads import EnvelopeRow, LegRow
 from gateway.store.tx import Tx
@@ -35,9 +35,9 @@ from normalizer.ids import (
     derive,
 )
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify, Send
-from router.conversation import Conversation
+from router.conversation import Agent, Ai, Conversation, Queue
 from router.decide import Decision, Facts, Say
-from router.events import Fact
+from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, Fact, HolderRequested, MediaStored
 
 _encode_command = msgspec.json.Encoder().encode
 
@@ -49,8 +49,17 @@ Said = tuple[EnvelopeId, int]
 
 
 class Ledger:
-    def __init__(self, tx: Tx, now: int, directory: Directory, new_number: Callable[[], IntakeId]) -> None:
+    def __init__(
+        self,
+        tx: Tx,
+        now: int,
+        directory: Directory,
+        new_number: Callable[[], IntakeId],
+        owner: str | None,
+        lease_ms: int,
+    ) -> None:
         self._tx, self._now, self._directory, self._new_number = tx, now, directory, new_number
+        self._owner, self._leased_until = owner, now + lease_ms
         self.conversations: dict[ConversationId, Conversation] = {}
         self._before: dict[ConversationId, Conversation] = {}
         self.of_contact: dict[ContactId, ConversationId] = {}
@@ -63,10 +72,14 @@ class Ledger:
         self.touched: set[LegId] = set()
         """Legs whose sockets have something to look at."""
         self.engine_state: bool | None = None
+        self.handoffs: list[str] = []
 
     @property
     def count_commands(self) -> int:
         return len(self._commands)
+
+    def started(self) -> list[Held]:
+        return [outbox.started(one) for one in self._commands if one.owner is not None]
 
     # --- reading under locks ------------------------------------------------------------------------------------------
 
@@ -172,6 +185,10 @@ class Ledger:
     def carry_out(self, item: Item, decision: Decision, cause: Envelope | None) -> Said | None:
         """Makes envelopes and commands of what was decided. Where the first thing that was said now stands."""
         conversation = decision.conversation.id
+        if isinstance(self.conversations[conversation].holder, Ai) and isinstance(
+            decision.conversation.holder, Queue | Agent
+        ):
+            self.handoffs.append(_why(item.fact))
         self.conversations[conversation] = decision.conversation
         for number, body in enumerate(decision.records):
             self._record(item, conversation, number, body)
@@ -241,9 +258,14 @@ class Ledger:
                 pass
         kind = str(command.__struct_config__.tag)
         envelope = command.envelope_id if isinstance(command, Send | FetchMedia) else None
+        # What has no outside effect is started by whoever commits it; a send goes through its leg's order.
+        ours = self._owner is not None and not isinstance(command, Send)
         self._commands.append(
-            NewCommand(self._new_number(), CommandId(id), kind, conversation, leg, channel, envelope,
-                       _encode_command(command), fence, DUE, self._now, 0, 0, self._now)
+            NewCommand(
+                self._new_number(), CommandId(id), kind, conversation, leg, channel, envelope, _encode_command(command),
+                fence, DUE, self._now, 0, 0, self._now, self._owner if ours else None,
+                self._leased_until if ours else 0, 1 if ours else 0,
+            )
         )  # fmt: skip
 
     def fact_row(self, fact: Fact, conversation: ConversationId) -> IntakeRow:
@@ -263,6 +285,18 @@ class Ledger:
 
     def woken(self) -> frozenset[LegId]:
         return frozenset(self.touched)
+
+
+def _why(fact: Fact | None) -> str:
+    match fact:
+        case AiAnswered():
+            return "unsure"
+        case AiGaveUp(engine_down=down):
+            return "engine_down" if down else "gave_up"
+        case AgentReplied() | HolderRequested():
+            return "taken_over"
+        case EngineChanged() | MediaStored() | None:
+            return "engine_down"
 
 
 def _has_words(say: Say) -> bool:

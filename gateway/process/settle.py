@@ -21,6 +21,7 @@ from gateway.store import effects, files, intake, outbox, threads
 from gateway.store.effects import Seen
 from gateway.store.files import FileRow
 from gateway.store.intake import Dead, IntakeRow
+from gateway.store.outbox import Held
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.envelope import (
@@ -57,6 +58,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     engine: str
     new_id: Callable[[str], str]
     new_number: Callable[[], IntakeId]
+    owner: str | None = None
+    """Starts commands without an outside effect when they are committed; None: they are claimed like all others."""
+    lease_ms: int = 30_000
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -65,10 +69,16 @@ class Done(Struct, frozen=True, kw_only=True):
     outcomes: Mapping[IntakeId, Outcome]
     legs: frozenset[LegId]
     commands: int
+    started: list[Held]
+    """Leased to us already: they may start now."""
     facts: int
     items: list[Item]
     duplicates: list[Item]
     dead: tuple[tuple[IntakeId, str], ...]
+    handoffs: list[str]
+    """Why a conversation went from the AI to people, as a code; one for each."""
+    late: int
+    """Answers of the AI that came after the holder had changed."""
 
     def outcome_of(self, item: Item) -> str:
         """For the item's line."""
@@ -89,7 +99,7 @@ class Settlement:
     def __init__(self, tx: Tx, items: list[Item], rules: Rules) -> None:
         self._tx, self._items, self._rules = tx, items, rules
         self._now = tx.now()
-        self._ledger = Ledger(tx, self._now, rules.directory, rules.new_number)
+        self._ledger = Ledger(tx, self._now, rules.directory, rules.new_number, rules.owner, rules.lease_ms)
         self._side = SideEvents(tx, self._now, self._ledger, rules.new_number)
         self._who = Identified(tx, self._now)
         self._placed: dict[IntakeId, list[Placed]] = {}
@@ -97,6 +107,7 @@ class Settlement:
         self._facts: list[IntakeRow] = []
         self._dead: list[Dead] = []
         self._duplicates: list[Item] = []
+        self._late = 0
 
     def run(self) -> Done:
         fresh = self._dedupe()
@@ -108,8 +119,10 @@ class Settlement:
         self._side.write()
         self._finish()
         return Done(outcomes=self._outcomes(), legs=self._ledger.woken(), commands=self._ledger.count_commands,
+                    started=self._ledger.started(),
                     facts=len(self._facts), items=self._items, duplicates=self._duplicates,
-                    dead=tuple((row.intake_id, row.reason) for row in self._dead))  # fmt: skip
+                    dead=tuple((row.intake_id, row.reason) for row in self._dead),
+                    handoffs=self._ledger.handoffs, late=self._late)  # fmt: skip
 
     # --- dedupe -------------------------------------------------------------------------------------------------------
 
@@ -266,6 +279,7 @@ class Settlement:
         decision = decide(fact, before, facts, self._rules.policy, self._now)
         if decision.refused is not None:
             self._errors[item.row.id] = decision.refused
+            self._late += isinstance(fact, AiAnswered)
         said = self._ledger.carry_out(item, decision, None)
         after = self._ledger.conversations[fact.conversation_id]
         if said is None:

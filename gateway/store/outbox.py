@@ -36,6 +36,10 @@ class NewCommand(NamedTuple):
     attempts: int
     step: int
     created_at: int
+    owner: str | None = None
+    """Who starts it when this transaction has committed; others find it by the lease."""
+    leased_until: int = 0
+    epoch: int = 0
 
 
 class Held(NamedTuple):
@@ -279,6 +283,12 @@ def waiting_for_ai(tx: Tx) -> list[tuple[CommandId, ConversationId, int, bytes]]
 def end_ai(tx: Tx, ids: Iterable[CommandId], error: str) -> None:
     now = tx.now()
     tx.run_many(_END_AI, [(now, error, one) for one in ids])
+
+
+def started(new: NewCommand) -> Held:
+    """A command that was added under a lease of ours, as if it had been claimed."""
+    return Held(new.n, new.id, new.kind, new.conversation_id, new.leg_id, new.channel_id, new.envelope_id, new.payload,
+                new.fence, new.state, new.attempts, new.step, 0, 0, new.epoch, new.created_at)  # fmt: skip
 
 
 def next_due(tx: Tx) -> int | None:

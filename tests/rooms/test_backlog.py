@@ -53,4 +53,4 @@ async def test_a_send_that_waits_for_another_one_keeps_nobody_busy(world: World)
     await world.post(text("in.2"))
     await world.run()
     assert world.states() == [schema.DOUBT, schema.DUE]
-    assert await world.performer._pause_s() >= 0.1
+    assert world.performer._pause_s() >= 0.1
