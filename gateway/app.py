@@ -17,13 +17,14 @@ from aiohttp import web
 from adapters import REGISTRY
 from adapters.base import Rates
 from gateway import live
-from gateway.clock import Clock, Ids
+from gateway.clock import MS_SHIFT, Clock, Ids
 from gateway.core import Core
 from gateway.directory import Directory, Mounted
 from gateway.engines.base import Engine
 from gateway.engines.builtin import BuiltinConfig, BuiltinEngine
 from gateway.engines.echo import EchoEngine
 from gateway.itemlog import stream_for
+from gateway.levels import levels, show
 from gateway.media import MediaLinks, MediaStore
 from gateway.observe import Metrics, configure, lines
 from gateway.perform import Performer, PerformSettings
@@ -41,6 +42,7 @@ from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
 from gateway.store.store import Store, StoreUnavailable, open_store
 from gateway.store.tx import Tx
+from gateway.store.writer import Watch
 from gateway.transport import RateLimiter, RetryPolicy, Transport
 from gateway.wake import Wake
 from gateway.web import make_app
@@ -49,6 +51,8 @@ from normalizer.ids import ChannelId
 from router.events import EngineChanged
 
 DISK_LOOK_S = 1.0
+LOOK_S = 5.0
+"""How often depths and ages are looked at."""
 SWEEP_S = 60.0
 ANSWERED_KEPT_MS = 10 * 60_000
 """How long the outcome of a row stays for a caller that comes back for it."""
@@ -74,7 +78,11 @@ class House:
         """Runs until `stop`; whatever dies takes the others with it."""
         await self._engine_is_back()
         async with asyncio.TaskGroup() as group:
-            side = [group.create_task(self._watch_disk(), name="disk"), group.create_task(self._sweep(), name="sweep")]
+            side = [
+                group.create_task(self._watch_disk(), name="disk"),
+                group.create_task(self._look(), name="look"),
+                group.create_task(self._sweep(), name="sweep"),
+            ]
             work = [
                 group.create_task(self.processor.run(), name="process"),
                 group.create_task(self.performer.run(), name="perform"),
@@ -94,23 +102,32 @@ class House:
     async def _watch_disk(self) -> None:
         while True:
             self.state.disk = await asyncio.to_thread(self.core.media.disk_state)
+            self.core.metrics.disk_free_bytes.set(await asyncio.to_thread(self.core.media.free_bytes))
             await asyncio.sleep(DISK_LOOK_S)
+
+    async def _look(self) -> None:
+        """How much waits, and since when."""
+        days, metrics = self.core.config.rooms.park_orphan_days, self.core.metrics
+        while True:
+            metrics.ready.set(self.state.migrated and not self.state.draining and not self.core.disk_full())
+            try:
+                show(metrics, await self.core.store.read(lambda tx: levels(tx, days)))
+            except StoreUnavailable:
+                self.log.warning("look put off", error="StoreUnavailable")
+            await asyncio.sleep(LOOK_S)
 
     async def _sweep(self) -> None:
         """What was only kept for callers that waited."""
         while True:
             try:
                 await self.core.store.write(_sweep_answered)
-                depth = await self.core.store.read(intake.depth)
-                self.core.metrics.intake_depth.set(depth)
-                self.core.metrics.outbox_depth.set(sum((await self.core.store.read(outbox.depth)).values()))
             except StoreUnavailable:
                 self.log.warning("sweep put off", error="StoreUnavailable")
             await asyncio.sleep(SWEEP_S)
 
 
 def _sweep_answered(tx: Tx) -> int:
-    return intake.sweep_answered(tx, (tx.now() - ANSWERED_KEPT_MS) << 20)
+    return intake.sweep_answered(tx, (tx.now() - ANSWERED_KEPT_MS) << MS_SHIFT)
 
 
 class State:
@@ -148,11 +165,13 @@ async def open_house(config: Config, *, clock: Clock | None = None) -> AsyncIter
 def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, transport: Transport) -> House:
     state, wake, metrics = State(), Wake(), Metrics()
     ids = Ids(clock, above=_highest(store))
-    directory = Directory(_mount(config))
+    directory = Directory(mount(config))
     links = MediaLinks(subkey(config.key, "media links"))
     peer_key = subkey(config.key, "peers")
     made: list[live.Sockets] = []
     report = Report(metrics, clock, stream_for(config.log.level, config.log.format))
+    metrics.engine_up.set(1)
+    store.work.watch = Watch(clock.monotonic, report.committed)
     core = Core(
         config=config,
         clock=clock,
@@ -180,16 +199,18 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
 def _processor(core: Core, owner: str, report: Report) -> Processor:
     config = core.config
     rules = Rules(directory=core.directory, policy=config.router_policy, engine=config.ai.engine, new_id=core.ids.new,
-                  new_number=core.ids.intake)  # fmt: skip
+                  new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms)  # fmt: skip
     settings = ProcessSettings(
         batch=config.rooms.process_batch,
         slice_ms=config.rooms.process_slice_ms,
         lease_ms=config.rooms.lease_ms,
         poll_ms=config.rooms.poll_ms,
         max_attempts=config.rooms.max_attempts,
+        max_claims=config.rooms.max_claims,
     )
     preparer = Preparer(core.directory, subkey(config.key, "dedupe"))
-    return Processor(core.store, preparer, rules, core.wake, settings, owner, report.processed)
+    return Processor(core.store, preparer, rules, core.wake, settings, owner, report.processed,
+                     lambda: report.fenced("process"))  # fmt: skip
 
 
 def _performer(core: Core, owner: str, report: Report) -> Performer:
@@ -201,6 +222,7 @@ def _performer(core: Core, owner: str, report: Report) -> Performer:
         lease_ms=config.rooms.lease_ms,
         poll_ms=config.rooms.poll_ms,
         ordered_wait_ms=config.rooms.ordered_wait_ms,
+        throttle_max_s=config.rooms.throttle_max_s,
         retry=retry,
     )
     calls = Calls(directory=core.directory, transport=core.transport, wake=core.wake, links=_links(core),
@@ -215,7 +237,11 @@ def _asker(core: Core, report: Report) -> Asker | None:
     if engine is None:
         return None
     ai = core.config.ai
-    settings = AskSettings(breaker_failures=ai.breaker_failures, breaker_reset_ms=ai.breaker_reset_ms)
+    settings = AskSettings(
+        transcript_messages=ai.transcript_messages,
+        breaker_failures=ai.breaker_failures,
+        breaker_reset_ms=ai.breaker_reset_ms,
+    )
     entering: set[asyncio.Task[object]] = set()
 
     def changed(up: bool, reason: str) -> None:
@@ -245,7 +271,8 @@ def make_engine(config: Config) -> Engine | None:
             return None
 
 
-def _mount(config: Config) -> list[Mounted]:
+def mount(config: Config) -> list[Mounted]:
+    """Every configured endpoint with its adapter."""
     return [
         Mounted(
             id=one.id,
