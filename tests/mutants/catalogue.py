@@ -67,10 +67,12 @@ MUTANTS = (
         "gateway/store/threads.py",
         (
             (
-                '        .where(AnyOf(conversation.c.contact_id, "ids"))\n'
-                "        .order_by(conversation.c.id)\n"
-                "        .with_for_update()\n",
-                '        .where(AnyOf(conversation.c.contact_id, "ids"))\n        .order_by(conversation.c.id)\n',
+                '(conversation.c.contact_id, "ids"))\n        .order_by(conversation.c.id)\n        .with_for_update()\n',
+                '(conversation.c.contact_id, "ids"))\n        .order_by(conversation.c.id)\n',
+            ),
+            (
+                '(conversation.c.id, "ids"))\n        .order_by(conversation.c.id)\n        .with_for_update()\n',
+                '(conversation.c.id, "ids"))\n        .order_by(conversation.c.id)\n',
             ),
         ),
         ("tests/rooms/test_order.py::test_two_lanes_that_meet_in_a_conversation_wait_for_each_other",),

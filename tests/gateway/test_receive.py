@@ -1,0 +1,74 @@
+"""Room 1: it returns after the commit or raises, and there is no third case."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from adapters.base import Outcome, RawInbound
+from gateway.clock import CountingIds, FrozenClock
+from gateway.receive import Receiver
+from gateway.store import intake
+from gateway.store.store import Store, StoreUnavailable, open_store
+from gateway.wake import Wake
+from normalizer.ids import ConversationId, EndpointId, IntakeId
+from router.conversation import Ai
+from router.events import HolderRequested
+from tests.store.conftest import clock, empty_sqlite, sqlite_store, sqlite_url
+from tests.store.races import nobody_else_writes
+
+__all__ = ["clock", "empty_sqlite", "sqlite_store", "sqlite_url"]
+
+
+def raw(session: str | None = None) -> RawInbound:
+    return RawInbound(id="r", endpoint_id=EndpointId("wa"), origin="webhook", received_at=FrozenClock().now(),
+                      session=session, body=b"\x00\xff")  # fmt: skip
+
+
+def claimed(store: Store) -> list[intake.Claimed]:
+    return store.write_now(lambda tx: intake.claim(tx, "n", upto=2**62, lease_ms=1, most=9))
+
+
+async def test_what_came_is_kept_byte_for_byte_in_its_lane(sqlite_store: Store) -> None:
+    receiver = Receiver(sqlite_store, CountingIds(), Wake())
+    assert await receiver.receive(raw()) is None
+    assert await receiver.receive(raw("s1")) is None
+    one, two = claimed(sqlite_store)
+    assert (one.lane, two.lane, one.endpoint_id, one.kind) == ("wa", "s1", "wa", "raw")
+    assert b"\x00\xff" in one.raw
+
+
+async def test_a_fact_of_ours_goes_the_same_way(sqlite_store: Store) -> None:
+    fact = HolderRequested(conversation_id=ConversationId("cv"), holder=Ai(), expected_epoch=1, by="ann", key="k")
+    await Receiver(sqlite_store, CountingIds(), Wake()).enter(fact, "cv")
+    (row,) = claimed(sqlite_store)
+    assert (row.lane, row.kind, row.wants_outcome) == ("cv", "fact", False)
+
+
+async def test_room_2_is_woken_and_the_outcome_comes_back(sqlite_store: Store) -> None:
+    wake = Wake()
+    waiting = asyncio.create_task(Receiver(sqlite_store, CountingIds(), wake).receive(raw(), outcome_ms=20_000))
+    await wake.intake.wait(20)
+    (row,) = claimed(sqlite_store)
+    assert row.wants_outcome
+    wake.outcome(row.id, Outcome(error="x"))
+    assert await waiting == Outcome(error="x")
+    wake.outcome(row.id, Outcome())  # nobody waits any more, which is nobody's trouble
+
+
+async def test_an_outcome_that_takes_too_long_is_none(sqlite_store: Store) -> None:
+    assert await Receiver(sqlite_store, CountingIds(), Wake()).receive(raw(), outcome_ms=1) is None
+    assert len(claimed(sqlite_store)) == 1
+
+
+async def test_trouble_of_the_database_is_raised(sqlite_url: str, clock: FrozenClock, tmp_path: Path) -> None:
+    store = open_store(sqlite_url, clock, data_dir=tmp_path, write_timeout_ms=50)
+    wake = Wake()
+    try:
+        with nobody_else_writes(store), pytest.raises(StoreUnavailable):
+            await Receiver(store, CountingIds(), wake).receive(raw(), outcome_ms=5)
+        assert wake.expect(IntakeId(1)).cancel()
+    finally:
+        store.close_now()

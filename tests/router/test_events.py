@@ -1,0 +1,47 @@
+"""A fact's name: the same event has the same, so that a repeat is a duplicate."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from normalizer.envelope import MediaRef, Text
+from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId
+from router.conversation import Ai
+from router.events import (
+    AgentReplied,
+    AiAnswered,
+    AiGaveUp,
+    EngineChanged,
+    Fact,
+    HolderRequested,
+    MediaStored,
+    fact_key,
+)
+
+C, V = CommandId("c"), ConversationId("cv")
+FACTS: list[Fact] = [
+    AiAnswered(command_id=C, conversation_id=V, epoch=1, up_to=1, text="x", confidence=1.0),
+    MediaStored(command_id=C, conversation_id=V, envelope_id=EnvelopeId("e"), place=0, media=MediaRef()),
+    AgentReplied(conversation_id=V, agent_id=AgentId("a"), parts=(Text("x"),), key="k"),
+    HolderRequested(conversation_id=V, holder=Ai(), expected_epoch=1, by="a", key="k"),
+    EngineChanged(engine="x", up=True, reason="", key="k"),
+]
+
+
+def test_facts_of_different_kinds_never_share_a_name() -> None:
+    assert len({fact_key(fact) for fact in FACTS}) == len(FACTS)
+    assert {type(fact) for fact in FACTS} | {AiGaveUp} == set(get_args(Fact))
+
+
+def test_an_answer_and_giving_up_are_the_same_event() -> None:
+    """A question is answered once: when the engine went down meanwhile, whoever is first counts."""
+    gave_up = AiGaveUp(command_id=C, conversation_id=V, epoch=1, up_to=1, reason="x")
+    assert fact_key(gave_up) == fact_key(FACTS[0])
+
+
+def test_a_callers_key_is_his_conversations() -> None:
+    one, other = (
+        HolderRequested(conversation_id=ConversationId(id), holder=Ai(), expected_epoch=1, by="a", key="k")
+        for id in ("cv", "cv2")
+    )
+    assert fact_key(one) != fact_key(other)
