@@ -109,9 +109,8 @@ class Processor:
     async def _settle_part(self, part: list[Item]) -> None:
         while True:
             try:
-                started = self._store.now()
-                done = await self._store.write(
-                    lambda tx: settle(tx, part, self._rules), room="process", items=len(part)
+                done, took_ms = await self._store.write(
+                    lambda tx: self._timed(tx, part), room="process", items=len(part)
                 )
             except Raced:
                 continue
@@ -123,9 +122,14 @@ class Processor:
                 await self._one_by_one(part, error)
                 return
             else:
-                self._pace(len(part), self._store.now() - started)
+                self._pace(len(part), took_ms)
                 self._tell(done)
                 return
+
+    def _timed(self, tx: Tx, part: list[Item]) -> tuple[Done, int]:
+        started = tx.now()
+        done = settle(tx, part, self._rules)
+        return done, tx.now() - started
 
     async def _one_by_one(self, part: list[Item], error: Exception) -> None:
         if len(part) > 1:

@@ -43,6 +43,7 @@ class Store:
                  write_timeout_ms: int, lock: IO[str] | None) -> None:  # fmt: skip
         self.engine, self.database = engine, database
         self.work = Work()
+        self._arrived: list[Pending] = []
         self._clock, self._lock, self._timeout = clock, lock, write_timeout_ms / 1000
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
         self._writers = _writers(engine, database, self.work, writers)
@@ -60,13 +61,27 @@ class Store:
         """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time."""
         if not rows:
             return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.work.add_rows([Pending(row, future) for row in rows])
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        if not self._arrived:
+            loop.call_soon(self._hand_in)
+        self._arrived += [Pending(row, future) for row in rows]
         await self._in_time(future)
 
-    async def write(self, call: Callable[[Tx], T]) -> T:
+    def _hand_in(self) -> None:
+        """What arrived in one turn of the loop goes to the writer together: one lock, one wake-up, one commit."""
+        rows, self._arrived = self._arrived, []
+        try:
+            self.work.add_rows(rows)
+        except StoreUnavailable as error:
+            for pending in rows:
+                if not pending.future.done():
+                    pending.future.set_exception(error)
+
+    async def write(self, call: Callable[[Tx], T], *, room: str | None = None, items: int = 1) -> T:
+        """`room`: it is a batch of this room, of so many items."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future))
+        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future, room, items))
         return await future
 
     async def read(self, call: Callable[[Tx], T]) -> T:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,6 +22,8 @@ T = TypeVar("T")
 RETRIED_STATES = {"40001", "40P01"}
 """SQLSTATE of serialization failures and deadlocks."""
 RETRIES = 10
+RECEIVE_SHARE = 2.0
+"""Under load room 1 has the writer for so many times as long as the other rooms."""
 
 
 class StoreUnavailable(Exception):
@@ -94,20 +96,30 @@ class Writer:
             _fail(rows, None, error)
 
     def _commit(self, connection: Connection, rows: "list[Pending]") -> None:
-        values = [pending.row for pending in rows]
+        values, began = [pending.row for pending in rows], self._work.time()
         transact(connection, lambda connection: INTAKE_ADD.run_many(connection, self._database, values))
-        self._work.committed(len(rows))
+        self._work.committed("receive", began, len(rows))
         _tell(rows)
 
     def _perform(self, connection: Connection, job: "Job") -> None:
+        began = self._work.time()
         try:
-            result = transact(connection, job.call)
+            result = self._timed(connection, job, began)
         except Exception as error:
             if is_trouble(error):
                 raise
             job.done(None, error)
         else:
             job.done(result, None)
+            if job.room is not None:
+                self._work.committed(job.room, began, job.items)
+
+
+    def _timed(self, connection: Connection, job: "Job", began: float) -> Any:
+        try:
+            return transact(connection, job.call)
+        finally:
+            self._work.rested(began)
 
 
 class Pending:
@@ -120,13 +132,23 @@ class Pending:
 
 
 class Job:
-    """A transaction that somebody waits for."""
+    """A transaction that somebody waits for. `room` and `items`: for whoever watches commits."""
 
-    def __init__(self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]") -> None:
-        self.call, self._future = call, future
+    def __init__(
+        self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]", room: str | None = None, items: int = 1
+    ) -> None:
+        self.call, self._future, self.room, self.items = call, future, room, items
 
     def done(self, result: Any, error: Exception | None) -> None:
         _soon(self._future, _settle, [(self._future, result, error)])
+
+
+class Watch(NamedTuple):
+    """Who wants to know how long commits take; called on the writers' threads."""
+
+    monotonic: Callable[[], float]
+    committed: Callable[[str, float, int], None]
+    """The room, the seconds, the items."""
 
 
 class Work:
@@ -137,8 +159,9 @@ class Work:
         self._rows: list[Pending] = []
         self._jobs: deque[Job] = deque()
         self._closed = False
-        self.batches = 0
-        self.rows = 0
+        self._jobs_from = 0.0
+        """While rows of room 1 wait, no job starts before this time."""
+        self.watch: Watch | None = None
 
     @property
     def intake_waits(self) -> bool:
@@ -165,9 +188,12 @@ class Work:
             self._closed = True
             self._ready.notify_all()
 
-    def committed(self, count: int) -> None:
-        self.batches += 1
-        self.rows += count
+    def time(self) -> float:
+        return 0.0 if self.watch is None else self.watch.monotonic()
+
+    def committed(self, room: str, began: float, items: int) -> None:
+        if self.watch is not None:
+            self.watch.committed(room, self.watch.monotonic() - began, items)
 
     def take(self, intake: bool, jobs: bool) -> tuple[list[Pending], Job | None] | None:
         """All rows that wait, and one job. Waits for either; None once closed and empty."""
@@ -179,7 +205,13 @@ class Work:
             rows: list[Pending] = []
             if intake:
                 rows, self._rows = self._rows, []
-            return rows, self._jobs.popleft() if jobs and self._jobs else None
+            turn = jobs and self._jobs and (not rows or self.time() >= self._jobs_from)
+            return rows, self._jobs.popleft() if turn else None
+
+    def rested(self, began: float) -> None:
+        """A job is over: room 1 has the writer to itself for `RECEIVE_SHARE` times as long as it took."""
+        now = self.time()
+        self._jobs_from = now + RECEIVE_SHARE * (now - began)
 
 
 def _settle(results: list[tuple["asyncio.Future[Any]", Any, Exception | None]]) -> None:
