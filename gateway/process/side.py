@@ -15,7 +15,19 @@ from gateway.store.effects import ExternalRow, Parked, Ref
 from gateway.store.threads import EnvelopeRow
 from gateway.store.tx import Tx
 from normalizer import codec
-from normalizer.envelope import RANK, Edit, Envelope, Message, Reaction, Receipt, Revoke, Status
+from normalizer.envelope import (
+    RANK,
+    Edit,
+    Envelope,
+    MediaPart,
+    Message,
+    Part,
+    Reaction,
+    Receipt,
+    Revoke,
+    Status,
+    media_parts,
+)
 from normalizer.ids import CommandId, ConversationId, EnvelopeId, ExternalId, IntakeId
 
 
@@ -94,7 +106,7 @@ class SideEvents:
                     outbox.follow(self._tx, [target])
                 self._show(target)
             case Edit(parts=parts):
-                self._rewrite(target, ref, lambda body: replace(body, parts=parts))
+                self._rewrite(target, ref, lambda body: replace(body, parts=_with_files(parts, body)))
             case Revoke():
                 self._rewrite(target, ref, lambda body: replace(body, parts=()))
             case Reaction():
@@ -159,3 +171,15 @@ def _own_ref(envelope: Envelope) -> Ref | None:
     if _target(envelope) is not None or envelope.external_id is None or envelope.channel_id is None:
         return None
     return envelope.channel_id, envelope.external_id
+
+
+def _with_files(parts: tuple[Part, ...], before: Message) -> tuple[Part, ...]:
+    """A new caption names its picture anew; the bytes that we have of it stay."""
+    stored = (part.media for _, part in media_parts(before) if part.media.stored is not None)
+    known = {media.external_id: media for media in stored if media.external_id is not None}
+    return tuple(
+        replace(part, media=known[part.media.external_id])
+        if isinstance(part, MediaPart) and part.media.external_id in known
+        else part
+        for part in parts
+    )

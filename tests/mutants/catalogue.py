@@ -44,12 +44,12 @@ MUTANTS = (
         "gateway/process/__init__.py",
         (
             (
-                "                done = await self._store.write(lambda tx: settle(tx, part, self._rules))\n",
+                "    async def _settle_part(self, part: list[Item]) -> None:\n        while True:\n            try:\n",
+                "    async def _settle_part(self, part: list[Item]) -> None:\n        while True:\n            try:\n"
                 "                from gateway.store import effects\n"
                 "                keys = [effects.Seen(key, item.id, item.digest, item.row.id, item.index, 0)\n"
                 "                        for item in part for key in item.keys]\n"
-                "                await self._store.write(lambda tx: effects.claim_keys(tx, keys) if keys else None)\n"
-                "                done = await self._store.write(lambda tx: settle(tx, part, self._rules))\n",
+                "                await self._store.write(lambda tx: effects.claim_keys(tx, keys) if keys else None)\n",
             ),
         ),
         ("tests/rooms/test_once.py",),
@@ -67,8 +67,8 @@ MUTANTS = (
         "gateway/store/threads.py",
         (
             (
-                '(conversation.c.contact_id, "ids"))\n        .order_by(conversation.c.id)\n        .with_for_update()\n',
-                '(conversation.c.contact_id, "ids"))\n        .order_by(conversation.c.id)\n',
+                'contact_id, "ids"))\n        .order_by(conversation.c.id)\n        .with_for_update()\n',
+                'contact_id, "ids"))\n        .order_by(conversation.c.id)\n',
             ),
             (
                 '(conversation.c.id, "ids"))\n        .order_by(conversation.c.id)\n        .with_for_update()\n',
@@ -155,6 +155,13 @@ MUTANTS = (
         "gateway/perform/__init__.py",
         (("        lost = msgspec.structs.replace(media, failed=error.code)\n", "        lost = media\n"),),
         ("tests/rooms/test_kept.py::test_media_that_are_gone_leave_the_message_with_its_reason",),
+    ),
+    Mutant(
+        "caption-loses-picture",
+        "7: a message is not lost with its media",
+        "gateway/process/side.py",
+        (("parts=_with_files(parts, body)", "parts=parts"),),
+        ("tests/rooms/test_kept.py::test_a_new_caption_loses_no_picture",),
     ),
     Mutant(
         "epoch-unchecked-at-sending",

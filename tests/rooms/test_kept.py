@@ -73,6 +73,17 @@ async def test_media_are_fetched_and_the_message_knows_them(world: World) -> Non
     assert world.table("media_use", "sha256", "place") == [(SHA256, 0)]
 
 
+async def test_a_new_caption_loses_no_picture(world: World) -> None:
+    world.graph.then(found(world), Answer(headers={"Content-Type": "image/jpeg"}, body=JPEG))
+    await world.post(picture("in.1"))
+    await world.run()
+    new = {**picture("in.2")["image"], "caption": "look here"}
+    await world.post({"from": "16505551234", "id": "edit.1", "timestamp": "1749416384", "type": "edit",
+                      "edit": {"original_message_id": "in.1", "message": {"type": "image", "image": new}}})  # fmt: skip
+    assert (await world.talk())[0] == "customer: look here"
+    assert (await first_media(world)).stored == SHA256
+
+
 async def test_a_failing_download_keeps_the_message_and_is_tried_again(world: World) -> None:
     world.graph.then(Answer(500), Answer(500), found(world), Answer(headers={"Content-Type": "image/jpeg"}, body=JPEG))
     await world.post(picture("in.1"))
