@@ -210,6 +210,32 @@ def token_create(config_path: Path, name: str, scope: str, days: int | None) -> 
     click.echo(operator.create_token(config, name, Scope.named(scope), days))
 
 
+@token.command("list")
+@with_config
+@with_json
+def token_list(config_path: Path, as_json: bool) -> None:
+    """Every key that was made: its id, name, scope and times. The keys themselves are kept nowhere."""
+    config = _load(config_path)
+    from gateway import operator
+    from gateway.commands.show import rows
+
+    rows(operator.list_tokens(config), as_json=as_json, empty="There is no key yet.")
+
+
+@token.command("revoke")
+@with_config
+@click.argument("id")
+def token_revoke(config_path: Path, id: str) -> None:
+    """Make a key useless, by its ID or by the key itself; a running gateway knows within seconds."""
+    config = _load(config_path)
+    from gateway import operator
+
+    if not operator.revoke_token(config, id):
+        # What was typed may be a key: it is not repeated.
+        _stop(1, "No such key, or it was revoked before")
+    click.echo("Revoked")
+
+
 # --- look and act -------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +256,7 @@ def send(config_path: Path, to: str, text: str, channel: str | None) -> None:
 @with_config
 @with_json
 @click.argument("ids", nargs=-1, type=int)
-@click.option("--all", "everything", is_flag=True, help="All that are listed.")
+@click.option("--all", "everything", is_flag=True, help="All that are inbound; commands are repeated by id.")
 def replay(config_path: Path, ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
     """Put dead letters back to work, by their IDS; without any, list them."""
     config = _load(config_path)

@@ -205,9 +205,9 @@ class Metrics:
         self.rows: list[MetricRow] = []
         # room 1
         self.received = self._counter("received", "Requests and frames, by what became of them", "endpoint", "verdict")
-        self.receive_seconds = self._histogram("receive_seconds", "From the first byte to the answer", _SECONDS)
+        self.receive_seconds = self._histogram("receive_seconds", "From a request's head to its answer", _SECONDS)
         self.intake_depth = self._gauge("intake_depth", "Kept inbound that is not processed yet")
-        self.intake_age_seconds = self._gauge("intake_age_seconds", "Age of the oldest of these")
+        self.intake_age_seconds = self._gauge("intake_age_seconds", "How long the oldest of these is due")
         self.unknown_accounts = self._counter(
             "unknown_accounts", "Inbound for an account that no channel has: somebody must look", "endpoint"
         )
@@ -215,25 +215,27 @@ class Metrics:
         self.processed = self._counter("processed", "Envelopes that room 2 stored", "channel", "kind")
         self.duplicates = self._counter("duplicates", "Envelopes that were known already", "channel")
         self.parked = self._gauge("parked", "Receipts, reactions and edits that wait for their message")
-        self.orphans = self._counter("orphans", "Parked ones whose message never came")
+        self.orphans = self._gauge("orphans", "Those of them that are older than `rooms.park_orphan_days`")
         self.handoffs = self._counter("handoffs", "Conversations that went from the AI to people", "reason")
         # room 3
         self.outbox_depth = self._gauge("outbox_depth", "Commands that are not performed yet")
-        self.outbox_age_seconds = self._gauge("outbox_age_seconds", "Age of the oldest of these that is due")
+        self.outbox_age_seconds = self._gauge(
+            "outbox_age_seconds", "How long the oldest of these is due that nobody works on"
+        )
         self.sends = self._counter("sends", "Sends, by what became of them", "channel", "outcome")
-        self.send_seconds = self._histogram("send_seconds", "A send, its calls included", _SECONDS, "channel")
+        self.send_seconds = self._histogram("send_seconds", "The calls of one step of a send", _SECONDS, "channel")
         self.media = self._counter("media", "Files fetched from providers", "channel", "outcome")
         # all rooms
         self.commit_seconds = self._histogram("commit_seconds", "One transaction, its fsync included", _SECONDS, "room")
         self.batch_size = self._histogram("batch_size", "Items in one transaction", _SIZES, "room")
         self.dead = self._counter("dead", "Items given up, listed as dead", "room", "reason")
         self.retries = self._counter("retries", "Items put back for another attempt", "room")
-        self.fenced = self._counter("fenced", "Writes refused because the claim was lost", "room")
+        self.fenced = self._counter("fenced", "Batches dropped because their claim was lost", "room")
         self.adapter_errors = self._counter(
             "adapter_errors", "Exceptions that an adapter should not have raised", "endpoint", "method"
         )
         # engine, sockets, house
-        self.engine_up = self._gauge("engine_up", "1 while the AI engine answers, 0 while its breaker is open")
+        self.engine_up = self._gauge("engine_up", "0 while the AI engine's breaker is open, else 1")
         self.answers = self._counter("answers", "Questions put to the AI engine, by what became of them", "outcome")
         self.answer_seconds = self._histogram("answer_seconds", "The AI engine's time for an answer", _SECONDS)
         self.late_answers = self._counter("late_answers", "AI answers dropped because somebody had taken over")

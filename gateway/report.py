@@ -11,6 +11,7 @@ from gateway.itemlog import ItemLog
 from gateway.observe import Metrics, lines
 from gateway.perform import Performed
 from gateway.process.settle import Done
+from gateway.store.schema import DUE, FAILED, PARKED
 
 
 class Report:
@@ -28,13 +29,23 @@ class Report:
         self._counter = lru_cache(maxsize=4_096)(metrics.received.labels)
         self._sends = lru_cache(maxsize=4_096)(metrics.sends.labels)
         self._processed = lru_cache(maxsize=4_096)(metrics.processed.labels)
+        self._send_seconds = lru_cache(maxsize=4_096)(metrics.send_seconds.labels)
+        self._commit_seconds = lru_cache(maxsize=16)(metrics.commit_seconds.labels)
+        self._batch_size = lru_cache(maxsize=16)(metrics.batch_size.labels)
 
     def received(self, endpoint_id: str, verdict: str, status: int, size: int) -> None:
         self._counter(endpoint_id, verdict).inc()
         self._received.add(endpoint_id, verdict, status, size)
 
+    def committed(self, room: str, seconds: float, items: int) -> None:
+        """Once for each transaction, on the writer's own thread."""
+        self._commit_seconds(room).observe(seconds)
+        self._batch_size(room).observe(items)
+
+    def fenced(self, room: str) -> None:
+        self._metrics.fenced.labels(room).inc()
+
     def processed(self, done: Done) -> None:
-        self._metrics.batch_size.labels("process").observe(len(done.items))
         for item in done.items:
             envelope = item.envelope
             channel = envelope.channel_id if envelope is not None else None
@@ -44,6 +55,8 @@ class Report:
                 done.outcome_of(item),
             )  # fmt: skip
             self._processed(channel or "", kind).inc()
+            if item.row.attempts:
+                self._metrics.retries.labels("process").inc(item.row.attempts)
         for item in done.duplicates:
             self._metrics.duplicates.labels(item.envelope.channel_id if item.envelope else "").inc()
         for intake_id, reason in done.dead:
@@ -52,12 +65,35 @@ class Report:
             if reason == "unknown_account":
                 self._metrics.unknown_accounts.labels(done.endpoint_of(intake_id)).inc()
 
+        for reason in done.handoffs:
+            self._metrics.handoffs.labels(reason).inc()
+        if done.late:
+            self._metrics.late_answers.inc(done.late)
+
     def performed(self, performed: Performed) -> None:
         held = performed.held
         if held.kind == "send":
-            self._sends(held.channel_id or "", performed.outcome).inc()
+            self._sent(performed)
+        elif held.kind == "ask_ai":
+            self._metrics.answers.labels(performed.outcome).inc()
+            if performed.seconds is not None:
+                self._metrics.answer_seconds.observe(performed.seconds)
+        elif held.kind == "fetch_media":
+            self._metrics.media.labels(held.channel_id or "", performed.outcome).inc()
+        if performed.state == DUE:
+            self._metrics.retries.labels("perform").inc()
+        elif performed.state in (FAILED, PARKED):
+            self._metrics.dead.labels("perform", performed.outcome).inc()
         self._performed.add(held.id, held.kind, held.conversation_id, held.channel_id, held.envelope_id, held.attempts,
                             held.step, performed.outcome)  # fmt: skip
+
+    def _sent(self, performed: Performed) -> None:
+        held = performed.held
+        self._sends(held.channel_id or "", performed.outcome).inc()
+        if performed.seconds is not None:
+            self._send_seconds(held.channel_id or "").observe(performed.seconds)
+        if performed.outcome == "superseded" and held.fence is not None:
+            self._metrics.late_answers.inc()
 
     def engine(self, up: bool, reason: str) -> None:
         self._metrics.engine_up.set(1 if up else 0)

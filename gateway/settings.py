@@ -81,17 +81,20 @@ class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     process_slice_ms: Annotated[
         Positive, Meta(description="A transaction of rooms 2 and 3 yields to room 1 after it.")
     ] = 2
-    parse_timeout_ms: Annotated[Positive, Meta(description="Reading one row may take this long; then it is dead.")] = (
-        2_000
-    )
     lease_ms: Annotated[Positive, Meta(description="A claim lapses after it; longer than any single call.")] = 30_000
     poll_ms: Annotated[Positive, Meta(description="How often a room looks for work that nobody woke it for.")] = 1_000
     perform_concurrency: Annotated[Positive, Meta(description="Commands that room 3 performs at once.")] = 64
     max_attempts: Annotated[Positive, Meta(description="An item that fails this often is dead.")] = 5
+    max_claims: Annotated[
+        Positive, Meta(description="An inbound that was claimed this often and never settled is dead.")
+    ] = 50
     retry_base_ms: Annotated[Positive, Meta(description="Wait before the second attempt; it doubles each time.")] = (
         1_000
     )
     retry_max_ms: Annotated[Positive, Meta(description="Longest wait between two attempts.")] = 300_000
+    throttle_max_s: Annotated[
+        Positive, Meta(description="Longest time that a provider's `Retry-After` stops a channel.")
+    ] = 900
     ordered_wait_ms: Annotated[
         Positive,
         Meta(description="How long a part waits until the one before is delivered, on channels without order."),
@@ -107,6 +110,12 @@ class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=30)] | None,
         Meta(description="`prune` forgets events that were seen before then; at least 30. Unset: never."),
     ] = None
+    finished_retention_days: Annotated[
+        Days | None,
+        Meta(
+            description="`prune` deletes commands that were performed, and outcomes that nobody fetched. Unset: never."
+        ),
+    ] = 30
 
 
 class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,6 +137,9 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     answer_max_sentences: Annotated[Positive, Meta(description="Most sentences that `builtin` answers with.")] = 3
     concurrency: Annotated[Positive, Meta(description="Questions that are asked at once.")] = 8
+    transcript_messages: Annotated[
+        Positive, Meta(description="How much of the conversation the engine sees, counted from its end.")
+    ] = 40
     breaker_failures: Annotated[
         Positive, Meta(description="Failures in a row after which the engine counts as down.")
     ] = 5
@@ -186,6 +198,22 @@ class Guard(GuardSettings, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Where URLs that customers or providers supplied may lead."""
 
 
+class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP API under `/v1`, and the commands that use it or ask what it asks."""
+
+    key_cache_ms: Annotated[Whole, Meta(description="A revoked API key is refused after it at the latest.")] = 3_000
+    key_cache_size: Annotated[Positive, Meta(description="API keys that are remembered that long.")] = 1_000
+    health_cache_ms: Annotated[Whole, Meta(description="A channel's provider is not asked more often.")] = 5_000
+    probe_timeout_ms: Annotated[Positive, Meta(description="Time limit of asking it; `doctor`'s, too.")] = 5_000
+    failures_window_ms: Annotated[Positive, Meta(description="How far back a channel's failures are looked for.")] = (
+        3_600_000
+    )
+    failures_shown: Annotated[Positive, Meta(description="How many of them are shown.")] = 10
+    send_timeout_ms: Annotated[
+        Positive, Meta(description="How long `throughline send` waits for the gateway; its key is good for twice that.")
+    ] = 30_000
+
+
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Lines on standard output: ids, numbers and codes; never text or addresses."""
 
@@ -231,6 +259,7 @@ class Config(Struct, frozen=True, kw_only=True):
     transport: Transport = Transport()
     rates: Rates = Rates()
     guard: Guard = Guard()
+    api: Api = Api()
     log: Log = Log()
     endpoints: Annotated[
         dict[EndpointId, Endpoint],
@@ -265,5 +294,5 @@ class Config(Struct, frozen=True, kw_only=True):
 
 SECTIONS: dict[str, type[Any]] = {
     "server": Server, "store": Store, "rooms": Rooms, "ai": Ai, "policy": Policy, "media": Media,
-    "transport": Transport, "rates": Rates, "guard": Guard, "log": Log,
+    "transport": Transport, "rates": Rates, "guard": Guard, "api": Api, "log": Log,
 }  # fmt: skip

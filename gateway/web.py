@@ -5,7 +5,7 @@ Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may giv
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from adapters.base import LegRead, LegUpload, RawInbound, Reply, Unauthentic
 from gateway import api, live, uploads
+from gateway.arrival import arrived
 from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.store.reads import alive
@@ -41,6 +42,13 @@ def make_app(core: Core) -> web.Application:
 
 async def hook(request: web.Request) -> web.Response:
     core = request.app[CORE]
+    began = core.clock.monotonic()
+    response = await _hook(core, request)
+    core.metrics.receive_seconds.observe(core.clock.monotonic() - began)
+    return response
+
+
+async def _hook(core: Core, request: web.Request) -> web.Response:
     mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
     if mounted is None:
         return problem(404, "unknown_endpoint")
@@ -58,7 +66,8 @@ async def hook(request: web.Request) -> web.Response:
         return _refused(core, mounted, request, 408, "body_too_slow")
     except web.HTTPRequestEntityTooLarge:
         return _refused(core, mounted, request, 413, "body_too_large")
-    return await _inbound(core, mounted, request, raw_of(core, mounted, request, body))
+    raw = arrived(core, mounted, request, "webhook", path=request.match_info["tail"], body=body)
+    return await _inbound(core, mounted, request, raw)
 
 
 async def _body(core: Core, request: web.Request) -> bytes:
@@ -108,7 +117,7 @@ async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbo
 
 
 async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
-    raw = raw_of(core, mounted, request, b"")
+    raw = arrived(core, mounted, request, "webhook", path=request.match_info["tail"])
     verdict = _verified(core, mounted, request, raw)
     match verdict:
         case web.Response():
@@ -120,38 +129,13 @@ async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.Res
             return _refused(core, mounted, request, 415, "wrong_content_type")
 
 
-def raw_of(core: Core, mounted: Mounted, request: web.Request, body: bytes) -> RawInbound:
-    return RawInbound(
-        id=core.ids.uuid(),
-        endpoint_id=mounted.id,
-        origin="webhook",
-        received_at=core.clock.now(),
-        method=request.method,
-        path=request.match_info["tail"],
-        query=request.query_string,
-        headers=joined(request.headers.items()),
-        body=body,
-        public_url=core.config.public_url + request.path_qs,
-        peer=core.peer_digest(request.remote or ""),
-    )
-
-
-def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Lower-case names; several of one name are one, as RFC 9110 §5.2 joins them."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        key = name.lower()
-        found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
-
-
 def _refused(
     core: Core, mounted: Mounted, request: web.Request, status: int, code: str, *, retry_after_s: int | None = None
 ) -> web.Response:
     """Our own answer, with the headers without which a browser would not show it to a channel's own pages."""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if isinstance(mounted.adapter, Browsed):
-        headers |= mounted.adapter.headers(raw_of(core, mounted, request, b""))
+        headers |= mounted.adapter.headers(arrived(core, mounted, request, "webhook", path=request.match_info["tail"]))
     response = _counted(core, mounted, request, code, problem(status, code, headers))
     if status in (408, 413):
         # Nobody reads the rest of the body: the connection ends with the answer.

@@ -15,20 +15,20 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.auth import Keys
-from gateway.api.base import Api, ApiSettings
+from gateway.api.base import Api
 from gateway.api.document import DOCUMENT_PATH, openapi
 from gateway.api.operations import OPERATIONS
 from gateway.api.problems import Problem
 from gateway.api.serve import JSON, guarded, serving
 from gateway.core import Core
 
-__all__ = ["ApiSettings", "openapi", "routes"]
+__all__ = ["openapi", "routes"]
 
 ELSEWHERE = "/v1{rest:(/.*)?}"
 
 
-def routes(core: Core, settings: ApiSettings | None = None) -> list[web.RouteDef]:
-    limits = settings or ApiSettings()
+def routes(core: Core) -> list[web.RouteDef]:
+    limits = core.config.api
     api, keys = Api(core, limits), Keys(core.store, core.clock, limits)
     return [
         *(web.route(one.method, one.path, serving(one, api, keys)) for one in OPERATIONS),

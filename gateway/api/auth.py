@@ -6,10 +6,10 @@ Rule: what is remembered is bounded, also when somebody tries keys that do not e
 
 from collections import OrderedDict
 
-from gateway.api.base import ApiSettings
 from gateway.api.problems import Problem
 from gateway.clock import Clock
 from gateway.security import Presented, Scope, TokenRecord, allows, from_header, is_genuine
+from gateway.settings import Api as ApiSettings
 from gateway.store import keys
 from gateway.store.store import Store
 

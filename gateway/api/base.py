@@ -3,29 +3,19 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from gateway.api.problems import Problem
 from gateway.api.shapes import ChannelHealth
 from gateway.core import Core
 from gateway.security import Scope, TokenRecord
+from gateway.settings import Api as ApiSettings
 from normalizer.ids import ChannelId
 
 Q = TypeVar("Q")
 B = TypeVar("B")
-
-
-class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    key_cache_ms: Annotated[int, Meta(ge=0, description="A revoked API key is refused after it at the latest.")] = 3_000
-    key_cache_size: Annotated[int, Meta(ge=1, description="API keys that are remembered that long.")] = 1_000
-    health_cache_ms: Annotated[int, Meta(ge=0, description="A channel's provider is not asked more often.")] = 5_000
-    probe_timeout_ms: Annotated[int, Meta(ge=1, description="Time limit of asking it.")] = 5_000
-    failures_window_ms: Annotated[int, Meta(ge=1, description="How far back a channel's failures are looked for.")] = (
-        3_600_000
-    )
-    failures_shown: Annotated[int, Meta(ge=1, description="How many of them are shown.")] = 10
 
 
 class Remembered(Struct, frozen=True):

@@ -13,7 +13,7 @@ from gateway.api.problems import Problem
 from gateway.directory import from_ms
 from gateway.store import files, overview, people, reads, threads
 from gateway.store.tx import Tx
-from normalizer.envelope import MediaPart, Part, Text
+from normalizer.envelope import MediaPart, Part, ReplyTo, Text
 from normalizer.ids import AgentId, ChannelId, ConversationId, EnvelopeId, derive
 from router.conversation import Agent, Ai, Conversation, Holder, Kind, Nobody, Queue, kind_of
 from router.events import AgentReplied, HolderRequested
@@ -103,10 +103,17 @@ def _page(tx: Tx, id: ConversationId, after: int, most: int) -> shapes.EnvelopeP
 async def send_message(api: Api, asked: Asked[None, shapes.SendMessage]) -> Answer:
     id, parts = ConversationId(asked.path["id"]), _parts(asked.body)
     assert asked.key is not None, "the table says that it is required"
-    channel = await api.core.store.read(lambda tx: _way_out(tx, id))
+    reply_to = asked.body.reply_to
+    channel = await api.core.store.read(lambda tx: _way_out(tx, id, reply_to))
     _can_carry(api, channel, parts)
     await _are_here(api, parts)
-    fact = AgentReplied(conversation_id=id, agent_id=AgentId(asked.body.agent_id), parts=parts, key=asked.key)
+    fact = AgentReplied(
+        conversation_id=id,
+        agent_id=AgentId(asked.body.agent_id),
+        parts=parts,
+        key=asked.key,
+        reply_to=None if reply_to is None else ReplyTo(envelope_id=reply_to),
+    )
     outcome = await api.core.receiver.enter(fact, id, outcome_ms=api.core.config.server.call_outcome_ms)
     if outcome is None:
         return Answer(shapes.MessageTaken(conversation_id=id, envelope_id=None, seq=None), 202)
@@ -123,14 +130,25 @@ def _parts(body: shapes.SendMessage) -> tuple[Part, ...]:
             raise Problem("bad_request", "either `text` or `parts`", path="$")
 
 
-def _way_out(tx: Tx, id: ConversationId) -> ChannelId:
+def _way_out(tx: Tx, id: ConversationId, reply_to: EnvelopeId | None) -> ChannelId:
     value = reads.get_conversation(tx, id)
     if value is None:
         raise Problem("not_found")
     leg = None if value.reply_leg is None else reads.get_leg(tx, value.reply_leg)
     if leg is None:
         raise Problem("nowhere_to_reply")
+    if reply_to is not None:
+        _can_be_answered(tx, id, reply_to, leg.channel_id)
     return leg.channel_id
+
+
+def _can_be_answered(tx: Tx, id: ConversationId, message: EnvelopeId, channel: ChannelId) -> None:
+    """A channel can only point at what it carried itself."""
+    row = threads.get_envelopes(tx, [message]).get(message)
+    if row is None or row.conversation_id != id or row.seq is None:
+        raise Problem("bad_request", "no such message in this conversation", path="$.reply_to")
+    if row.channel_id != channel:
+        raise Problem("bad_request", f"it is not on {channel}, where the answer goes", path="$.reply_to")
 
 
 def _can_carry(api: Api, channel: ChannelId, parts: Iterable[Part]) -> None:

@@ -57,6 +57,9 @@ class SendMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     agent_id: Annotated[Name, Meta(description="Who wrote it. He holds the conversation from then on.")]
     text: Annotated[str, Meta(min_length=1)] | None = None
     parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=20)] | None = None
+    reply_to: Annotated[
+        EnvelopeId | None, Meta(description="The message that this one answers, by its `id`; of the same channel.")
+    ] = None
 
 
 class PutHolder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.base import Forbidden, LegRead, LegUpload, RawInbound, Reply, Unauthentic
+from gateway.arrival import arrived
 from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.live.adapter import Live, live_adapter
@@ -66,7 +67,7 @@ async def open_socket(core: Core, request: web.Request) -> Socket | web.StreamRe
     )  # fmt: skip
     if not ws.can_prepare(request):
         return _refused(426, "websocket_expected", Upgrade="websocket")
-    raw, sockets = handshake(core, mounted, request), sockets_of(core)
+    raw, sockets = arrived(core, mounted, request, "live"), sockets_of(core)
     if core.draining() or sockets.full(adapter.limits, raw.peer):
         return _refused(503, "draining" if core.draining() else "too_many_sockets", **{"Retry-After": "5"})
     refused = verified(core, mounted, adapter, raw)
@@ -78,24 +79,6 @@ async def open_socket(core: Core, request: web.Request) -> Socket | web.StreamRe
     core.metrics.live_closed.labels(str(refused)).inc()
     await ws.close(code=refused or GOING_AWAY, message=b"refused")
     return ws
-
-
-def handshake(core: Core, mounted: Mounted, request: web.Request) -> RawInbound:
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return RawInbound(
-        id=core.ids.uuid(),
-        endpoint_id=mounted.id,
-        origin="live",
-        received_at=core.clock.now(),
-        method="GET",
-        query=request.raw_path.partition("?")[2],
-        headers=headers,
-        public_url=core.config.public_url + request.raw_path,
-        peer=core.peer_digest(request.remote or ""),
-    )
 
 
 def verified(core: Core, mounted: Mounted, adapter: Live, raw: RawInbound) -> Reply | int | None:

@@ -6,18 +6,16 @@ Rule: every check runs, whatever those before it found; none of them changes any
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from adapters import REGISTRY
 from gateway.api.channels import probe
 from gateway.clock import Clock
 from gateway.commands import Failed
-from gateway.directory import Mounted
 from gateway.media import MediaStore
 from gateway.operator.house import opened
 from gateway.security import key_id
@@ -26,8 +24,6 @@ from gateway.store.migrate import HEAD
 from gateway.store.reads import alive
 from gateway.store.store import StoreUnavailable
 from gateway.transport import Transport
-
-PROBE_TIMEOUT_MS = 10_000
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -101,11 +97,13 @@ def _channels(config: Config) -> list[Finding]:
 
 
 async def _probe_all(config: Config) -> list[Finding]:
+    from gateway.app import mount
+
     clock = Clock()
-    asked = [(mounted, channel) for mounted in _mounted(config) for channel in mounted.channels]
+    asked = [(mounted, channel) for mounted in mount(config) for channel in mounted.channels]
     async with _transport(config, clock) as transport:
         answers = await asyncio.gather(
-            *(probe(mounted, one.account, transport, clock, PROBE_TIMEOUT_MS) for mounted, one in asked)
+            *(probe(mounted, one.account, transport, clock, config.api.probe_timeout_ms) for mounted, one in asked)
         )
     return [
         Finding(check=f"channel {one.id} ({mounted.type})", ok=health.ok, detail=health.detail)
@@ -123,14 +121,3 @@ async def _transport(config: Config, clock: Clock) -> AsyncIterator[Transport]:
                 yield transport
         finally:
             media.close()
-
-
-def _mounted(config: Config) -> Iterator[Mounted]:
-    for one in config.endpoints.values():
-        yield Mounted(
-            id=one.id,
-            type=one.type,
-            adapter=REGISTRY[one.type].build(one.id, one.settings),
-            channels=one.channels,
-            credentials=one.settings.credentials(),
-        )

@@ -24,8 +24,6 @@ from normalizer.address import match_key, parse_address
 from normalizer.ids import ChannelId, ConversationId, MatchKey
 
 AGENT = "operator"
-KEY_VALID_S = 60
-TIMEOUT_S = 30
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  because it is where we listen, not what we open
 
 
@@ -35,11 +33,11 @@ def send(config: Config, to: str, text: str, channel: str | None = None, *, url:
     ids = Ids(clock)
     with opened(config, clock) as store:
         conversation = store.read_now(lambda tx: find(tx, to, channel))
-        expires = clock.now() + timedelta(seconds=KEY_VALID_S)
+        expires = clock.now() + timedelta(milliseconds=2 * config.api.send_timeout_ms)
         token, record = new_key(ids, clock.now(), "throughline send", Scope.WRITE, expires)
         store.write_now(lambda tx: keys.add(tx, record))
         try:
-            said = asyncio.run(_post(url or address_of(config), conversation, text, token, ids.uuid()))
+            said = asyncio.run(_post(config, url, conversation, text, token, ids.uuid()))
         finally:
             _revoke(store, record.id)
     if said.get("seq") is None:
@@ -88,10 +86,13 @@ def address_of(config: Config) -> str:
     return f"http://[{host}]:{config.server.port}" if ":" in host else f"http://{host}:{config.server.port}"
 
 
-async def _post(url: str, conversation: str, text: str, token: str, key: str) -> Mapping[str, Any]:
+async def _post(
+    config: Config, url: str | None, conversation: str, text: str, token: str, key: str
+) -> Mapping[str, Any]:
+    url = url or address_of(config)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
     path = f"{url.rstrip('/')}/v1/conversations/{conversation}/messages"
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=config.api.send_timeout_ms / 1000)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,

@@ -22,11 +22,6 @@ BATCH = 500
 """Rows that one transaction changes: the gateway waits for it."""
 
 
-class PruneSettings(Struct, frozen=True, kw_only=True):
-    finished_days: int = 30
-    """Commands that were performed, and outcomes that nobody fetched, are kept so long."""
-
-
 class Pruned(Struct, frozen=True, kw_only=True):
     what: str
     count: int
@@ -46,12 +41,10 @@ def migrate(config: Config) -> str:
     return HEAD
 
 
-def prune(
-    config: Config, *, dry_run: bool = False, settings: PruneSettings | None = None, clock: Clock | None = None
-) -> list[Pruned]:
+def prune(config: Config, *, dry_run: bool = False, clock: Clock | None = None) -> list[Pruned]:
     """What was deleted, or would be. Kinds of which nothing was old enough are left out."""
     clock = clock or Clock()
-    due = _due(config, settings or PruneSettings())
+    due = _due(config)
     with opened(config, clock) as store:
         done = [
             Pruned(what=kind.name, count=_walk(store, kind, store.now() - days * DAY_MS, dry_run)) for kind, days in due
@@ -60,14 +53,15 @@ def prune(
     return [one for one in done if one.count]
 
 
-def _due(config: Config, settings: PruneSettings) -> list[tuple[Kind, int]]:
+def _due(config: Config) -> list[tuple[Kind, int]]:
     raw, seen = config.rooms.raw_retention_days, config.rooms.dedupe_retention_days
+    finished = config.rooms.finished_retention_days
     wanted = [
         (retention.RAW, raw),
         (retention.REPLAYED, raw),
         (retention.KEYS, seen),
-        (retention.COMMANDS, settings.finished_days),
-        (retention.ANSWERED_ROWS, settings.finished_days),
+        (retention.COMMANDS, finished),
+        (retention.ANSWERED_ROWS, finished),
     ]
     return [(kind, days) for kind, days in wanted if days is not None]
 

@@ -35,7 +35,7 @@ class Batcher:
 
     async def _together(self, batch: list[tuple[Write, "asyncio.Future[None]"]]) -> bool:
         try:
-            await self._store.write(lambda tx: [write(tx) for write, _ in batch])
+            await self._store.write(lambda tx: [write(tx) for write, _ in batch], room="perform", items=len(batch))
         except Exception:  # noqa: BLE001  because each is tried alone now, and says then what is wrong with it
             return False
         for _, future in batch:

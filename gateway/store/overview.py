@@ -134,6 +134,12 @@ _ORPHAN_PAGE = Statement(
     .limit(b("most")),
     "after", "before", "most",
 )  # fmt: skip
+_PARKED_COUNT = Statement(
+    lambda d: sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((parked.c.at < b("before"), 1), else_=0)), 0)
+    ).select_from(parked),
+    "before",
+)
 _LINK_COLUMNS = (contact.c.id, contact.c.parent_id, contact.c.link_evidence, contact.c.link_reason, contact.c.linked_at)
 _LINKS = Statement(
     lambda d: (
@@ -187,6 +193,13 @@ def stuck_page(tx: Tx, after: int, most: int) -> list[StuckRow]:
 def orphan_page(tx: Tx, after: int, before: int, most: int) -> list[OrphanRow]:
     """Side events that were parked before `before` and whose message never came."""
     return [OrphanRow(*row) for row in tx.rows(_ORPHAN_PAGE, (after, before, most))]
+
+
+def count_parked(tx: Tx, before: int) -> tuple[int, int]:
+    """Side events that wait for their message, and those of them that were parked before `before`."""
+    row = tx.first(_PARKED_COUNT, (before,))
+    assert row is not None, "a count has one row"
+    return int(row[0]), int(row[1])
 
 
 def links_of_family(tx: Tx, contact_id: ContactId) -> list[LinkRow]:

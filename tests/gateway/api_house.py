@@ -14,12 +14,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from jsonschema import Draft202012Validator
 
 from adapters.base import Outcome, Placed, RawInbound
-from gateway.api import ApiSettings, openapi, routes
+from gateway.api import openapi
 from gateway.api.operations import OPERATIONS
 from gateway.app import House, open_house
 from gateway.clock import FrozenClock
@@ -160,16 +159,13 @@ def config(folder: Path, graph_url: str, **sections: Any) -> Config:
 
 
 @asynccontextmanager
-async def running(folder: Path, settings: ApiSettings | None = None, **sections: Any) -> AsyncIterator[ApiHouse]:
+async def running(folder: Path, **sections: Any) -> AsyncIterator[ApiHouse]:
     clock = FrozenClock()
     async with Provider(usual=SENT) as provider:
         made = config(folder, provider.url("").rstrip("/"), **sections)
         async with open_house(made, clock=clock) as house:
             await house.prepare()
-            app = make_app(house.core) if settings is None else web.Application()
-            if settings is not None:
-                app.router.add_routes(routes(house.core, settings))
-            async with TestClient(TestServer(app)) as client:
+            async with TestClient(TestServer(make_app(house.core))) as client:
                 place = ApiHouse(house, client, clock, provider)
                 place.start_room_2()
                 try:

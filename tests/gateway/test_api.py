@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,26 @@ async def test_parts_go_out_as_they_are(place: ApiHouse) -> None:
     assert got.status == 201
     (item,) = (await place.get(f"/v1/conversations/{id}/envelopes?after={got.body['seq'] - 1}"))["items"]
     assert item["body"]["parts"] == [location]
+
+
+async def test_an_answer_may_quote_a_message(place: ApiHouse) -> None:
+    id = await place.writes("where are you?")
+    (question,) = (await place.get(f"/v1/conversations/{id}/envelopes"))["items"]
+    got = await place.says(id, "here", reply_to=question["id"])
+    assert got.status == 201
+    (item,) = (await place.get(f"/v1/conversations/{id}/envelopes?after={got.body['seq'] - 1}"))["items"]
+    assert item["body"]["reply_to"] == {"envelope_id": question["id"]}
+    await place.house.performer.drain()
+    sent = json.loads(place.provider.calls[-1].body)
+    assert sent["context"] == {"message_id": question["external_id"]}
+
+
+async def test_only_a_message_of_the_same_conversation_can_be_quoted(place: ApiHouse) -> None:
+    id, other = await place.writes("hello"), await place.writes("hello", OTHER)
+    (foreign,) = (await place.get(f"/v1/conversations/{other}/envelopes"))["items"]
+    for named in (foreign["id"], "env_unknown"):
+        got = await place.says(id, reply_to=named)
+        assert (got.status, got.body["path"]) == (400, "$.reply_to")
 
 
 @pytest.mark.parametrize(

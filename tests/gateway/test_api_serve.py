@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from gateway.api import ApiSettings, openapi, routes
+from gateway.api import openapi, routes
 from gateway.api.operations import OPERATIONS
 from gateway.api.problems import CODES
 from gateway.operator import new_key
@@ -27,7 +27,7 @@ SCOPES = {None: 0, Scope.READ: 1, Scope.WRITE: 2, Scope.ADMIN: 3}
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[ApiHouse]:
-    async with running(tmp_path, ApiSettings(key_cache_ms=3_000, key_cache_size=2)) as made:
+    async with running(tmp_path, api={"key_cache_ms": 3_000, "key_cache_size": 2}) as made:
         yield made
 
 

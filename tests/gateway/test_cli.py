@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.commands import Failed
+from gateway.operator.tokens import Token
 from gateway.security import Scope
 
 HEAVY = {
@@ -123,8 +125,8 @@ def test_check_shows_what_is_in_force_without_secrets(here: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("serve",), ("check",), ("doctor",), ("migrate",), ("token", "create", "x"), ("send", "a", "b"), ("replay",),
-     ("trace", "x"), ("prune",)],
+    [("serve",), ("check",), ("doctor",), ("migrate",), ("token", "create", "x"), ("token", "list"),
+     ("token", "revoke", "x"), ("send", "a", "b"), ("replay",), ("trace", "x"), ("prune",)],
 )  # fmt: skip
 def test_without_a_configuration_nothing_starts(here: Path, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
@@ -154,6 +156,23 @@ def test_token_create_passes_its_scope_on_and_prints_the_key_once(operator: Any)
     assert run("token", "create", "crm", "--scope", "write", "--days", "30").stdout == "tl_a_b\n"
     assert asked == [("crm", Scope.WRITE, 30)]
     assert run("token", "create", "crm", "--scope", "root").exit_code == 2
+
+
+def test_token_list_shows_what_is_kept_of_each(operator: Any) -> None:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    key = Token(id="a", name="crm", scope="read", created_at=at, expires_at=None, revoked_at=None)
+    operator.list_tokens = lambda _config: []
+    assert run("token", "list").stdout == "There is no key yet.\n"
+    operator.list_tokens = lambda _config: [key]
+    assert json.loads(run("token", "list", "--json").stdout)["name"] == "crm"
+
+
+def test_token_revoke_says_whether_there_was_one(operator: Any) -> None:
+    known = ["tl_a_secret"]
+    operator.revoke_token = lambda _config, id: id in known and not known.remove(id)
+    assert run("token", "revoke", "tl_a_secret").stdout == "Revoked\n"
+    result = run("token", "revoke", "tl_a_secret")
+    assert (result.exit_code, result.stderr) == (1, "No such key, or it was revoked before\n")
 
 
 def test_what_a_command_could_not_do_is_said_and_is_exit_code_1(operator: Any) -> None:

@@ -16,6 +16,7 @@ from gateway.store.intake import LostClaim
 from gateway.store.migrate import upgrade
 from gateway.store.store import Store, StoreUnavailable, open_store, sqlite_engine
 from gateway.store.tx import Tx
+from gateway.store.writer import Watch
 from normalizer.ids import IntakeId
 from tests.store.conftest import BOTH
 from tests.store.races import nobody_else_writes
@@ -30,15 +31,17 @@ def stored(store: Store) -> list[int]:
 
 async def test_many_that_wait_share_a_commit(store: Store) -> None:
     await store.receive([intake_row(1)])
-    before = store.work.batches
+    commits: list[tuple[str, float, int]] = []
+    store.work.watch = Watch(lambda: 7.0, lambda *commit: commits.append(commit))
     with nobody_else_writes(store):
         waiting = [asyncio.ensure_future(store.receive([intake_row(id)])) for id in range(2, 302)]
         await asyncio.wait(waiting, timeout=0.05)
         assert not any(one.done() for one in waiting), "nothing is acknowledged before its commit"
     await asyncio.gather(*waiting)
-    assert store.work.batches - before <= 2, "the one that was under way, and all that came meanwhile"
+    assert len(commits) <= 2, "the one that was under way, and all that came meanwhile"
+    assert {(room, seconds) for room, seconds, _ in commits} == {("receive", 0.0)}
     assert stored(store) == list(range(1, 302))
-    assert store.work.rows == 301
+    assert sum(items for _, _, items in commits) == 300
 
 
 async def test_what_is_acknowledged_is_there_for_others(store: Store) -> None:
