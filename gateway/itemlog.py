@@ -19,7 +19,7 @@ FLUSH_S = 0.2
 MOST = 256
 """Lines that are kept back at most."""
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class ItemLog:
@@ -33,16 +33,18 @@ class ItemLog:
         assert not unknown, f"keys that no line may have: {unknown}"
         self._room, self._event, self._keys = room, event, tuple(keys)
         self._stream, self._now, self._slow = stream, now, lines(room)
-        self._waiting: list[bytes] = []
+        head: list[tuple[str, Any]] = [("timestamp", datetime), ("level", str), ("room", str), ("event", str)]
+        fields = [(key, Any, None) for key in keys]
+        self._line = msgspec.defstruct("Line", [*head, *fields], frozen=True, omit_defaults=True)
+        self._waiting: list[msgspec.Struct] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, *values: Any) -> None:
-        fields = {key: value for key, value in zip(self._keys, values, strict=True) if value is not None}
         if self._stream is None:
-            self._slow.info(self._event, **fields)
+            said = zip(self._keys, values, strict=True)
+            self._slow.info(self._event, **{key: value for key, value in said if value is not None})
             return
-        fields |= {"room": self._room, "event": self._event, "level": "info", "timestamp": self._now()}
-        self._waiting.append(_encode(fields))
+        self._waiting.append(self._line(self._now(), "info", self._room, self._event, *values))
         if len(self._waiting) >= MOST:
             self.flush()
         elif self._timer is None:
@@ -53,8 +55,7 @@ class ItemLog:
             self._timer.cancel()
             self._timer = None
         if self._waiting and self._stream is not None:
-            self._waiting.append(b"")
-            self._stream.write(b"\n".join(self._waiting).decode())
+            self._stream.write(_encode_lines(self._waiting).decode())
             self._stream.flush()
             self._waiting = []
 

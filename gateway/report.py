@@ -3,6 +3,7 @@
 Rule: one wide line for each room and item, so that `trace` in the store and a search in the lines tell the same story.
 """
 
+from collections import Counter
 from functools import lru_cache
 from typing import TextIO
 
@@ -46,6 +47,7 @@ class Report:
         self._metrics.fenced.labels(room).inc()
 
     def processed(self, done: Done) -> None:
+        counts: Counter[tuple[str, str]] = Counter()
         for item in done.items:
             envelope = item.envelope
             channel = envelope.channel_id if envelope is not None else None
@@ -54,9 +56,11 @@ class Report:
                 item.row.id, item.index, item.row.endpoint_id or None, channel, item.id if item.keys else None, kind,
                 done.outcome_of(item),
             )  # fmt: skip
-            self._processed(channel or "", kind).inc()
+            counts[channel or "", kind] += 1
             if item.row.attempts:
                 self._metrics.retries.labels("process").inc(item.row.attempts)
+        for labels, count in counts.items():
+            self._processed(*labels).inc(count)
         for item in done.duplicates:
             self._metrics.duplicates.labels(item.envelope.channel_id if item.envelope else "").inc()
         for intake_id, reason in done.dead:
