@@ -87,9 +87,9 @@ async def test_a_key_that_no_line_may_have_is_refused_when_the_log_is_made() -> 
         ItemLog("process", "processed", ("intake_id", "text"), None, lambda: AT)
 
 
-async def test_one_value_too_few_is_no_line() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        log(io.StringIO()).add(7, "message")
+async def test_one_value_too_many_is_a_mistake_of_ours() -> None:
+    with pytest.raises((TypeError, ValueError)):
+        log(io.StringIO()).add(7, "message", "stored", "more")
 
 
 @pytest.mark.parametrize(
