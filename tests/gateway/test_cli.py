@@ -168,8 +168,14 @@ def test_token_list_shows_what_is_kept_of_each(operator: Any) -> None:
 
 
 def test_token_revoke_says_whether_there_was_one(operator: Any) -> None:
-    known = ["tl_a_secret"]
-    operator.revoke_token = lambda _config, id: id in known and not known.remove(id)
+    known = {"tl_a_secret"}
+
+    def revoke_token(_config: object, id: str) -> bool:
+        found = id in known
+        known.discard(id)
+        return found
+
+    operator.revoke_token = revoke_token
     assert run("token", "revoke", "tl_a_secret").stdout == "Revoked\n"
     result = run("token", "revoke", "tl_a_secret")
     assert (result.exit_code, result.stderr) == (1, "No such key, or it was revoked before\n")
