@@ -202,6 +202,7 @@ def _processor(core: Core, owner: str, report: Report) -> Processor:
                   new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms)  # fmt: skip
     settings = ProcessSettings(
         batch=config.rooms.process_batch,
+        batch_alone=config.rooms.process_batch_alone,
         slice_ms=config.rooms.process_slice_ms,
         lease_ms=config.rooms.lease_ms,
         poll_ms=config.rooms.poll_ms,

@@ -77,7 +77,10 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How work is claimed, repeated and given up."""
 
-    process_batch: Annotated[Positive, Meta(description="Most messages that room 2 handles in one transaction.")] = 64
+    process_batch: Annotated[
+        Positive, Meta(description="Most messages in one transaction of room 2 while room 1 waits for the writer.")
+    ] = 64
+    process_batch_alone: Annotated[Positive, Meta(description="The same while it does not.")] = 256
     process_slice_ms: Annotated[
         Positive, Meta(description="A transaction of rooms 2 and 3 yields to room 1 after it.")
     ] = 2

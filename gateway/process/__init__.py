@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from gateway.process.identify import Raced
-from gateway.process.prepare import Item, Preparer, slices
+from gateway.process.prepare import Item, Preparer
 from gateway.process.settle import Done, Rules, settle
 from gateway.store import intake
 from gateway.store.intake import Claimed, Dead, LostClaim
@@ -24,6 +24,9 @@ MS_SHIFT = 20
 
 class ProcessSettings(Struct, frozen=True, kw_only=True):
     batch: int = 64
+    """Of one transaction while room 1 waits for the writer."""
+    batch_alone: int = 256
+    """While it does not."""
     slice_ms: int = 2
     lease_ms: int = 30_000
     poll_ms: int = 1_000
@@ -73,8 +76,7 @@ class Processor:
             return False
         items = [item for row in rows for item in await self._read(row)]
         try:
-            for batch in slices(items, self._settings.batch):
-                await self._settle(batch)
+            await self._settle(items)
         except LostClaim:
             self._fenced()
             await self._let_go(rows)
@@ -89,7 +91,9 @@ class Processor:
 
     def _claim(self, tx: Tx) -> list[Claimed]:
         upto = max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
-        return intake.claim(tx, self._owner, upto=upto, lease_ms=self._settings.lease_ms, most=self._settings.batch * 4)
+        return intake.claim(
+            tx, self._owner, upto=upto, lease_ms=self._settings.lease_ms, most=self._settings.batch_alone
+        )
 
     async def _read(self, row: Claimed) -> list[Item]:
         """The loop gets a turn between rows: reading is work, and sockets wait."""
@@ -102,7 +106,7 @@ class Processor:
 
     async def _settle(self, batch: list[Item]) -> None:
         while batch:
-            size = self._size if self._store.work.intake_waits else self._settings.batch
+            size = self._size if self._store.work.intake_waits else self._settings.batch_alone
             part, batch = batch[:size], batch[size:]
             await self._settle_part(part)
 

@@ -4,7 +4,7 @@ Rule: pure apart from the adapter's own `parse`; the same row gives the same ite
 Rule: what cannot be read is an item too: it dies in the same commit as its neighbours live.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -150,11 +150,3 @@ def _changed(body: Body) -> tuple[AddressClaim, ...]:
     if not isinstance(body, AddressChange):
         return ()
     return body.new + tuple(AddressClaim(address, Evidence.CHANNEL) for address in body.old)
-
-
-def slices(items: list[Item], most: int) -> list[list[Item]]:
-    """Batches of at most `most`, in order."""
-    return [items[start : start + most] for start in range(0, len(items), most)]
-
-
-Prepare = Callable[[Claimed], list[Item]]

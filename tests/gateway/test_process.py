@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.process.prepare import Preparer, slices
+from gateway.process.prepare import Preparer
 from gateway.store.facts import fact_row
 from gateway.store.intake import Claimed
 from normalizer.envelope import Evidence
@@ -76,8 +76,3 @@ async def test_a_fact_is_named_after_its_command(sqlite_world: World) -> None:
         return item.keys
 
     assert keys("c1", 1) == keys("c1", 2) != keys("c2", 1)
-
-
-async def test_batches_are_bounded_and_in_order(made: Any) -> None:
-    items = made(*texts(*map(str, range(10))))
-    assert [[item.index for item in part] for part in slices(items, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

@@ -187,7 +187,7 @@ async def test_two_lanes_that_meet_in_a_conversation_wait_for_each_other(postgre
 async def test_a_worker_that_lost_one_row_leaves_the_rest_of_its_claim(postgres_world: World) -> None:
     """What comes later in the lane may not overtake what was lost."""
     world = postgres_world
-    world.process_settings = process.ProcessSettings(batch=1)
+    world.process_settings = process.ProcessSettings(batch=1, batch_alone=1)
     world.boot()
     await world.post(*texts("a1"), parse=False)
     await world.post(*texts("a2"), parse=False)

@@ -72,7 +72,7 @@ class World:
         self.rates = Rates()
         self.ask_settings = AskSettings()
         self.perform_settings = PerformSettings()
-        self.process_settings = ProcessSettings()
+        self.process_settings = ProcessSettings(batch_alone=64)
         self.processed: list[Done] = []
         self.performed: list[Performed] = []
         self.changes: list[tuple[bool, str]] = []
