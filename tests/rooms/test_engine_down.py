@@ -74,7 +74,9 @@ async def test_whoever_waits_is_served_when_it_opens(world: World) -> None:
     for number in (2, 3):
         await world.post(person(number))
         await _start(world)
-        await asyncio.wait(world.performer._tasks, return_when=asyncio.FIRST_COMPLETED)
+        while world.breaker._failures < number - 1:
+            running = [task for task in world.performer._tasks if not task.done()]
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     await world._tell_changes()
     await world.processor.drain()
     assert {one.holder for one in await world.conversations()} == {Queue("default")}
