@@ -137,7 +137,11 @@ async def test_probes_and_metrics(place: Place) -> None:
 
     assert ((await get("/healthz"))[0], (await get("/readyz"))[0]) == (200, 200)
     await post(place)
-    assert 'verdict="kept"' in (await get("/metrics"))[1]
+    shown = (await get("/metrics"))[1]
+    assert 'verdict="kept"' in shown
+    assert "\nthroughline_receive_seconds_count 1.0\n" in shown
+    assert 'throughline_commit_seconds_count{room="receive"} 1.0' in shown
+    assert ("\nthroughline_ready 1.0\n" in shown, "\nthroughline_engine_up 1.0\n" in shown) == (True, True)
     with nobody_else_writes(place.core.store):
         assert (await get("/healthz"))[0] == 200
     place.house.state.draining = True
