@@ -91,3 +91,9 @@ def test_a_channel_tells_what_waits_and_what_failed_lately(store: Store) -> None
     ]  # fmt: skip
     assert len(store.read_now(lambda tx: overview.failures_of(tx, CHANNEL, 0, 1))) == 1
     assert store.read_now(lambda tx: overview.failures_of(tx, CHANNEL, 40, 10)) == []
+
+
+def test_parked_ones_are_counted_and_those_that_wait_too_long(store: Store) -> None:
+    assert store.read_now(lambda tx: overview.count_parked(tx, 5)) == (0, 0)
+    store.write_now(lambda tx: effects.park(tx, [parked_row(1, "a", 4), parked_row(2, "b", 5), parked_row(3, "c", 6)]))
+    assert store.read_now(lambda tx: overview.count_parked(tx, 5)) == (3, 1)
