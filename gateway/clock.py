@@ -21,6 +21,8 @@ FROZEN_START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NODE_BITS = 12
 COUNTER_BITS = 8
 MS_SHIFT = NODE_BITS + COUNTER_BITS
+POOL_BYTES = 1024
+"""Randomness is fetched from the system in pieces of this size."""
 
 
 class Clock:
@@ -60,7 +62,7 @@ class Ids:
         drawn = int.from_bytes(random_bytes(2), "big") if node is None else node
         self._node = (drawn % (1 << NODE_BITS)) << COUNTER_BITS
         self._clock = clock
-        self._random_bytes = random_bytes
+        self._source, self._pool, self._pool_lock = random_bytes, b"", Lock()
         # The millisecond of `above` is taken as full: its counter may be another process's.
         self._last = above | ((1 << MS_SHIFT) - 1) if above else -1
         self._lock = Lock()
@@ -80,6 +82,14 @@ class Ids:
         if self._last & counter != counter:
             return self._last + 1
         return (((self._last >> MS_SHIFT) + 1) << MS_SHIFT) | self._node
+
+    def _random_bytes(self, count: int) -> bytes:
+        """From the system's generator, fetched in larger pieces: a system call for each id costs more than the id."""
+        with self._pool_lock:
+            if len(self._pool) < count:
+                self._pool = self._source(max(POOL_BYTES, count))
+            drawn, self._pool = self._pool[:count], self._pool[count:]
+            return drawn
 
     def uuid(self) -> str:
         """128 random bits, as 32 hexadecimal digits."""
