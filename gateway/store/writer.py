@@ -114,7 +114,6 @@ class Writer:
             if job.room is not None:
                 self._work.committed(job.room, began, job.items)
 
-
     def _timed(self, connection: Connection, job: "Job", began: float) -> Any:
         try:
             return transact(connection, job.call)
