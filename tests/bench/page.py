@@ -31,7 +31,7 @@ TABLE = """
 | (a) verified, decoded, durable, acknowledged, of bare | {acked:.2f} | 0.50 | 0.58 |
 | (b) the full pipeline, outbox included, processed, of bare | {processed:.2f} | 0.30 | 0.38 |
 | (c) open loop at {open_rate:.0f} webhooks/s, answer p50 / p99 | {p50:.1f} / {p99:.1f} ms | reported | p99 <= 5 ms |
-| (e) echo: message in, AI answer out through the provider's API | {echo:.0f} messages/s, {missing} missing | reported | |
+| (e) echo: message in, AI answer out over the provider's API | {echo:.0f} messages/s, {missing} missing | report | |
 
 - bare {bare:.0f}/s; acknowledged {acked_rate:.0f}/s; processed {processed_rate:.0f}/s
 - CPU of the gateway's process for one message, all rooms: {cpu:.0f} us, of the bare handler: {bare_cpu:.0f} us
