@@ -243,12 +243,12 @@ def _asker(core: Core, report: Report) -> Asker | None:
         breaker_failures=ai.breaker_failures,
         breaker_reset_ms=ai.breaker_reset_ms,
     )
-    entering: set[asyncio.Task[object]] = set()
+    entering: set[asyncio.Task[None]] = set()
 
     def changed(up: bool, reason: str) -> None:
         report.engine(up, reason)
         fact = EngineChanged(engine=ai.engine, up=up, reason=reason, key=core.ids.uuid())
-        task: asyncio.Task[object] = asyncio.create_task(core.receiver.enter(fact, ENGINE_LANE))
+        task = asyncio.create_task(core.receiver.enter_surely(fact, ENGINE_LANE))
         entering.add(task)
         task.add_done_callback(entering.discard)
 

@@ -16,6 +16,8 @@ from gateway.store.store import Store, StoreUnavailable
 from gateway.wake import Wake
 from router.events import Fact
 
+ENTER_AGAIN_S = 1.0
+
 _encode_raw = msgspec.msgpack.Encoder().encode
 
 
@@ -32,6 +34,16 @@ class Receiver:
     async def enter(self, fact: Fact, lane: str, *, outcome_ms: int | None = None) -> Outcome | None:
         row = fact_row(self._ids.intake(), fact, lane, outcome_ms is not None)
         return await self._enter(row, outcome_ms)
+
+    async def enter_surely(self, fact: Fact, lane: str) -> None:
+        """For what nobody would tell again: were it lost, everybody would go on believing what was true before."""
+        while True:
+            try:
+                await self.enter(fact, lane)
+            except StoreUnavailable:
+                await asyncio.sleep(ENTER_AGAIN_S)
+            else:
+                return
 
     async def _enter(self, row: IntakeRow, outcome_ms: int | None) -> Outcome | None:
         expected = self._wake.expect(row.id) if outcome_ms is not None else None

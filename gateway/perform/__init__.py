@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.base import Capabilities, CredentialsRefused, SendError, Throttled, Unavailable
+from adapters.base import Capabilities, SendError, Throttled, Unavailable
 from gateway.clock import MS_SHIFT, Clock, Ids
 from gateway.directory import Directory
 from gateway.perform import verdict
@@ -275,6 +275,9 @@ class Performer:
             until = self._clock.monotonic() + min(error.retry_after_s or 1.0, self._settings.throttle_max_s)
             recipient = held.leg_id if error.scope == "recipient" else None
             self._limiter.penalize(held.channel_id or ChannelId(""), recipient, until)
+        if isinstance(error, verdict.STOPS):
+            until = self._clock.monotonic() + verdict.STOPPED_MS / 1000
+            self._limiter.penalize(held.channel_id or ChannelId(""), None, until)
         settled = verdict.after_error(held, error, self._capabilities(held.channel_id), self._settings.retry,
                                       self._store.now(), self._ids.fraction())  # fmt: skip
         await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
@@ -345,7 +348,7 @@ class Performer:
         settled = verdict.after_error(
             tried, _certain(error), NO_CHANNEL, policy, self._store.now(), self._ids.fraction()
         )
-        if settled.state == DUE and not isinstance(error, CredentialsRefused):
+        if settled.state == DUE:
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
             self._report(Performed(held, error.code, settled.state))
             return

@@ -4,11 +4,16 @@ Rule: before the call: due again. The call said no: recorded, and repeated if th
 called again on its own; wait for the echo, then once more (conversation) or a person decides (templates, codes).
 """
 
-from adapters.base import Capabilities, SendError
+from adapters.base import Capabilities, ChannelBlocked, CredentialsRefused, SendError
 from gateway.directory import from_ms, to_ms
 from gateway.store.outbox import Held, Settled
 from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SUPERSEDED
 from gateway.transport.limits import RetryPolicy, next_attempt
+
+STOPS = (CredentialsRefused, ChannelBlocked)
+"""The whole channel stands still until somebody does something about it."""
+STOPPED_MS = 60_000
+"""How often a channel that stands still is tried."""
 
 
 def done(held: Held, now: int) -> Settled:
@@ -32,12 +37,21 @@ def after_error(held: Held, error: SendError, capabilities: Capabilities, policy
                 jitter: float) -> Settled:  # fmt: skip
     """`held.attempts` counts the call that failed."""
     code = f"{error.code} {error.provider_code or ''}".strip()
+    if isinstance(error, STOPS):
+        return _stopped(held, code, policy, now)
     if not error.certain and not capabilities.live:
         return in_doubt(held, capabilities, now, code)
     due = next_attempt(error, held.attempts, from_ms(now), policy, jitter, since=from_ms(held.created_at))
     if due is None:
         return failed(held, now, code)
     return _settled(held, DUE, to_ms(due), error=code)
+
+
+def _stopped(held: Held, code: str, policy: RetryPolicy, now: int) -> Settled:
+    """Nothing is wrong with the message: it waits until the operator has mended the channel, while anybody wants it."""
+    if now + STOPPED_MS - held.created_at > policy.max_age_s * 1000:
+        return failed(held, now, code)
+    return _settled(held, DUE, now + STOPPED_MS, error=code)
 
 
 def in_doubt(held: Held, capabilities: Capabilities, now: int, code: str) -> Settled:

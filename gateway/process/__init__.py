@@ -155,7 +155,13 @@ class Processor:
             await self._settle_part([stone])
             return
         # Not even its burial could be written as usual: the plainest row that there is.
-        await self._store.write(lambda tx: self._bury_plainly(tx, item))
+        while True:
+            try:
+                await self._store.write(lambda tx: self._bury_plainly(tx, item))
+            except StoreUnavailable:
+                await self._wake.intake.wait(self._settings.poll_ms / 1000)
+            else:
+                return
 
     def _bury_plainly(self, tx: Tx, item: Item) -> None:
         row = item.row

@@ -40,6 +40,14 @@ _TRANSCRIPT = Statement(
         envelope.c.seq.is_not(None),
         envelope.c.seq <= b("p_upto"),
         AnyOf(envelope.c.kind, "kinds"),
+        # What was withheld or never went out was not said.
+        sa.not_(
+            sa.exists().where(
+                command.c.envelope_id == envelope.c.id,
+                sa.or_(command.c.state == SUPERSEDED, command.c.state == FAILED),
+                command.c.kind == sa.literal_column("'send'"),
+            )
+        ),
     )
     .order_by(envelope.c.seq.desc())
     .limit(b("most")),

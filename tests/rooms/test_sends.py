@@ -159,7 +159,6 @@ FINALLY = {
     "window closed": refused(400, 131047),
     "undeliverable": refused(400, 131026),
     "bad parameter": refused(400, 100),
-    "token": refused(401, 190),
 }
 
 
@@ -173,6 +172,22 @@ async def test_what_may_pass_is_tried_again_later(world: World, case: str) -> No
     world.clock.advance(901)
     await world.run()
     assert (world.states(), world.graph.texts) == ([DONE], ["re: hello"] * 2)
+
+
+async def test_a_channel_whose_token_is_refused_stands_still_until_it_is_mended(world: World) -> None:
+    """Nothing is wrong with the message: it goes out when the operator has put a good token in."""
+    world.graph.then(refused(401, 190))
+    await _question(world)
+    await world.run()
+    assert (world.states(), len(world.graph.sent)) == ([DUE], 1)
+    await world.post(text("in.2", "again"))
+    await world.run()
+    assert len(world.graph.sent) == 1, "nobody else calls meanwhile"
+    world.clock.advance(61)
+    await world.run()
+    world.clock.advance(61)
+    await world.run()
+    assert world.states() == [DONE, DONE]
 
 
 @pytest.mark.parametrize("case", FINALLY)
