@@ -1,16 +1,18 @@
 """Who wrote it: from the claims of a batch to the contacts and conversations that it belongs to.
 
 Rule: items are looked at in their order, and each sees what those before it have made.
+Rule: an address that its owner gave up is his for what was written before, and anybody's for what comes after.
 Rule: another node may create the same address at the same time; then everything is read again (`Raced`).
 """
 
 from collections.abc import Callable, Iterable
 
+from gateway.directory import to_ms
 from gateway.process.prepare import Item
 from gateway.store import people, threads
 from gateway.store.people import AddressRow, ContactRow
 from gateway.store.tx import Tx
-from normalizer.address import is_vouched
+from normalizer.address import is_vouched, match_key
 from normalizer.envelope import AddressChange, Evidence
 from normalizer.identity import Ambiguous, Holding, Known, Merge, New, identifying, resolve
 from normalizer.ids import ContactId, ConversationId, MatchKey
@@ -38,6 +40,9 @@ class Identified:
         self._addresses: list[AddressRow] = []
         self._raised: list[tuple[int, MatchKey]] = []
         self._merges: list[Merge] = []
+        self._released: dict[MatchKey, int] = {}
+        self._taken: list[tuple[ContactId, int, MatchKey]] = []
+        self._given_up: list[tuple[int, MatchKey]] = []
         self.created: list[Conversation] = []
 
     def find(self, items: Iterable[Item], new_id: NewId) -> None:
@@ -45,6 +50,7 @@ class Identified:
         if not wanted:
             return
         self._held = people.holders(self._tx, {key for item in wanted for key, _ in item.claims})
+        self._released = people.released(self._tx, {key for item in wanted for key, _ in item.claims})
         if any(is_vouched(key) for item in wanted for key, _ in item.claims) or self._several(wanted):
             self._read_vouched()
         for item in wanted:
@@ -62,7 +68,9 @@ class Identified:
     def _one(self, item: Item, new_id: NewId) -> None:
         proofs = identifying(item.claims)
         held = {
-            key: Holding(self._held[key], self._vouched.get(self._held[key])) for key, _ in proofs if key in self._held
+            key: Holding(self._held[key], self._vouched.get(self._held[key]))
+            for key, _ in proofs
+            if key in self._held and not self._passed_on(item, key)
         }
         evidence = min(claim.evidence for _, claim in proofs)
         match resolve([key for key, _ in proofs], held, evidence):
@@ -100,13 +108,32 @@ class Identified:
         self.contact_of[id(item)] = contact
         proves = item.envelope is not None and isinstance(item.envelope.body, AddressChange)
         for key, claim in item.claims:
-            if key not in self._held:
+            if self._passed_on(item, key):
+                self._held[key] = contact
+                self._taken.append((contact, self._now, key))
+                del self._released[key]
+            elif key not in self._held:
                 self._held[key] = contact
                 self._addresses.append(AddressRow(key, contact, str(claim.address), int(claim.evidence), self._now))
             elif proves and claim.evidence is Evidence.VERIFIED:
                 self._raised.append((int(claim.evidence), key))
             if is_vouched(key):
                 self._vouched[contact] = key
+        self._give_up(item)
+
+    def _passed_on(self, item: Item, key: MatchKey) -> bool:
+        """Its owner gave it up before this was written: phone numbers are given to other people."""
+        since = self._released.get(key)
+        return since is not None and item.envelope is not None and to_ms(item.envelope.occurred_at) > since
+
+    def _give_up(self, item: Item) -> None:
+        envelope = item.envelope
+        if envelope is None or not isinstance(envelope.body, AddressChange):
+            return
+        kept = {match_key(claim.address) for claim in envelope.body.new}
+        for key in {match_key(address) for address in envelope.body.old} - kept:
+            self._released[key] = to_ms(envelope.occurred_at)
+            self._given_up.append((self._released[key], key))
 
     def _merge(self, merge: Merge) -> None:
         self._merges.append(merge)
@@ -123,6 +150,8 @@ class Identified:
             owners = people.add_addresses(self._tx, self._addresses)
             if any(owners[row.key] != row.contact_id for row in self._addresses):
                 raise Raced
+        people.take_over(self._tx, self._taken)
+        people.release(self._tx, self._given_up)
         people.raise_evidence(self._tx, self._raised)
         for merge in self._merges:
             people.link(self._tx, merge, self._now)

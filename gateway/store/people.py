@@ -59,6 +59,21 @@ _ADDRESSES = Statement(
     ),
     "ids",
 )
+_RELEASED = Statement(
+    lambda d: sa.select(address.c.key, address.c.released_at).where(
+        AnyOf(address.c.key, "keys"), address.c.released_at.is_not(None)
+    ),
+    "keys",
+)
+_RELEASE = Statement(
+    lambda d: sa.update(address).values(released_at=b("p_at")).where(address.c.key == b("p_key")), "p_at", "p_key"
+)
+_TAKE_OVER = Statement(
+    lambda d: sa.update(address)
+    .values(contact_id=b("p_contact"), at=b("p_at"), released_at=None)
+    .where(address.c.key == b("p_key")),
+    "p_contact", "p_at", "p_key",
+)  # fmt: skip
 _CONTACT_ADD = insert(contact, *ContactRow._fields, ignore=True)
 _CONTACT = Statement(
     lambda d: sa.select(*(contact.c[name] for name in ContactRow._fields), contact.c.parent_id).where(
@@ -120,6 +135,21 @@ def add_addresses(tx: Tx, rows: list[AddressRow]) -> dict[MatchKey, ContactId]:
     return {
         MatchKey(row[0]): ContactId(row[1]) for row in tx.rows(_ADDRESS_OWNERS, (tx.many(row.key for row in rows),))
     }
+
+
+def released(tx: Tx, keys: Iterable[MatchKey]) -> dict[MatchKey, int]:
+    """Those among them that their owner gave up, and when."""
+    return {MatchKey(row[0]): row[1] for row in tx.rows(_RELEASED, (tx.many(keys),))}
+
+
+def release(tx: Tx, rows: list[tuple[int, MatchKey]]) -> None:
+    """(when, key): the owner is reached elsewhere from then on. What was written before is still his."""
+    tx.run_many(_RELEASE, sorted(rows))
+
+
+def take_over(tx: Tx, rows: list[tuple[ContactId, int, MatchKey]]) -> None:
+    """(contact, at, key): an address that was given up is this contact's now."""
+    tx.run_many(_TAKE_OVER, sorted(rows, key=lambda row: row[2]))
 
 
 def raise_evidence(tx: Tx, rows: list[tuple[int, MatchKey]]) -> None:

@@ -105,6 +105,7 @@ address = Table(
     Column("address", Text, nullable=False),
     Column("evidence", SmallInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("released_at", BigInteger),  # given up by its owner: whoever writes from it later is somebody else
 )
 
 conversation = Table(

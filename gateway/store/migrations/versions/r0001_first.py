@@ -107,6 +107,7 @@ def _people() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("evidence", sa.SmallInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.BigInteger()),
     )
     op.create_index("ix_address_contact_id", "address", ["contact_id"])
 
