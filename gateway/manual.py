@@ -181,7 +181,9 @@ def _plain_words(plain: Any) -> str:
 
 def _limits(meta: Meta) -> str:
     bounds = (("from", meta.ge), ("above", meta.gt), ("to", meta.le), ("below", meta.lt))
-    return "".join(f" {word} {bound}" for word, bound in bounds if bound is not None)
+    # 1.0 is shown as 1: `Annotated` takes the two for the same, and keeps whichever it met first.
+    shown = ((word, int(bound) if bound == int(bound) else bound) for word, bound in bounds if bound is not None)
+    return "".join(f" {word} {bound}" for word, bound in shown)
 
 
 def _metas(kind: Any) -> tuple[Meta, ...]:

@@ -107,6 +107,7 @@ class Settlement:
         self._facts: list[IntakeRow] = []
         self._dead: list[Dead] = []
         self._duplicates: list[Item] = []
+        self._repeats: list[tuple[Item, Seen]] = []
         self._late = 0
 
     def run(self) -> Done:
@@ -117,6 +118,7 @@ class Settlement:
             self._apply(item)
         self._ledger.write()
         self._side.write()
+        self._place_repeats()
         self._finish()
         return Done(outcomes=self._outcomes(), legs=self._ledger.woken(), commands=self._ledger.count_commands,
                     started=self._ledger.started(),
@@ -141,19 +143,26 @@ class Settlement:
 
     def _repeat(self, item: Item, first: Seen) -> None:
         self._duplicates.append(item)
-        if not item.row.wants_outcome:
+        if item.row.wants_outcome:
+            self._repeats.append((item, first))
+
+    def _place_repeats(self) -> None:
+        """Where the first one stands; it may be of this very batch, so this is asked when that is written."""
+        if not self._repeats:
             return
-        row = threads.get_envelopes(self._tx, [first.envelope_id]).get(first.envelope_id)
-        placed = Placed(
-            envelope_id=first.envelope_id,
-            seq=row.seq if row else None,
-            wire_seq=row.wire_seq if row else None,
-            at=from_ms(row.at if row else first.at),
-            duplicate=True,
-            conflict=first.digest != item.digest,
-            conversation_id=row.conversation_id if row else None,
-        )
-        self._placed.setdefault(item.row.id, []).append(placed)
+        rows = threads.get_envelopes(self._tx, {first.envelope_id for _, first in self._repeats})
+        for item, first in self._repeats:
+            row = rows.get(first.envelope_id)
+            placed = Placed(
+                envelope_id=first.envelope_id,
+                seq=row.seq if row else None,
+                wire_seq=row.wire_seq if row else None,
+                at=from_ms(row.at if row else first.at),
+                duplicate=True,
+                conflict=first.digest != item.digest,
+                conversation_id=row.conversation_id if row else None,
+            )
+            self._placed.setdefault(item.row.id, []).append(placed)
 
     # --- lock ---------------------------------------------------------------------------------------------------------
 

@@ -115,3 +115,14 @@ async def test_a_worker_that_lost_its_claim_writes_nothing(world: World) -> None
     world.clock.advance(31)
     await world.another_processor("third").drain()
     assert await world.talk() == ["customer: hello"]
+
+
+async def test_a_repeat_in_the_batch_of_the_first_is_told_where_that_stands(world: World) -> None:
+    """A visitor who sends again while his first frame still waits gets the same numbers for both."""
+    frames = [asyncio.create_task(world.frame("s1", outcome_ms=20_000, id="c1", text="hello")) for _ in range(2)]
+    while len(world.table("intake", "id")) < 2:  # noqa: ASYNC110  because the database tells nobody
+        await asyncio.sleep(0)
+    await world.processor.drain()
+    first, second = [outcome.placed[0] for frame in frames if (outcome := await frame) is not None]
+    assert (first.duplicate, second.duplicate) == (False, True)
+    assert (second.envelope_id, second.seq, second.wire_seq) == (first.envelope_id, 1, 1)

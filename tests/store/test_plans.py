@@ -23,6 +23,7 @@ RARE = {
     "reads._DEAD_OF",
     "reads._SEEN_OF",
     "overview._QUEUES",  # the list of queues
+    "overview._PARKED_COUNT",  # for metrics, of what is next to nothing
     "keys._ALL",  # there are few
     "replay._RAW",  # a person replays what died
     "replay._REPLAYED",
