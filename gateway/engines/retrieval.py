@@ -11,6 +11,7 @@ Rule: every cache is bounded, and so are the words of a question that are looked
 
 import math
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from threading import Lock
@@ -90,6 +91,8 @@ class Index:
                                for passage in document.passages)  # fmt: skip
         self._units = tuple(self._list_units())
         self._db = _open()
+        # An engine has no end of its own; its index goes with it.
+        weakref.finalize(self, self._db.close)
         self._turn = Lock()
         self._fill()
         self._hits = lru_cache(maxsize=CACHED_WORDS)(self._look_up)
