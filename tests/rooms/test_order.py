@@ -187,11 +187,12 @@ async def test_two_lanes_that_meet_in_a_conversation_wait_for_each_other(postgre
 async def test_a_worker_that_lost_one_row_leaves_the_rest_of_its_claim(postgres_world: World) -> None:
     """What comes later in the lane may not overtake what was lost."""
     world = postgres_world
-    world.process_settings = process.ProcessSettings(batch=1, batch_alone=1)
-    world.boot()
     await world.post(*texts("a1"), parse=False)
     await world.post(*texts("a2"), parse=False)
     rows = await world.store.write(world.processor._claim)
+    assert len(rows) == 2
+    # Each row is a transaction of its own.
+    world.processor._settings = process.ProcessSettings(batch=1, batch_alone=1)
     with world.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE intake SET epoch = epoch + 1 WHERE id = (SELECT min(id) FROM intake)")
     world.processor._claim = lambda tx: rows  # type: ignore[method-assign]
