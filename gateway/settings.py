@@ -135,9 +135,7 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_holder: Annotated[Literal["ai", "queue"], Meta(description="Who holds a new conversation.")] = "ai"
     min_confidence: Annotated[Share, Meta(description="Below it the engine hands off instead of answering.")] = 0.7
     deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = 8_000
-    question_max_chars: Annotated[Positive, Meta(description="Of a longer question only the start is looked at.")] = (
-        2_000
-    )
+    question_max_chars: Annotated[Positive, Meta(description="A longer question goes to a person.")] = 2_000
     answer_max_sentences: Annotated[Positive, Meta(description="Most sentences that `builtin` answers with.")] = 3
     concurrency: Annotated[Positive, Meta(description="Questions that are asked at once.")] = 8
     transcript_messages: Annotated[
