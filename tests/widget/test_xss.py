@@ -10,8 +10,8 @@ from tests.widget.peer import Frame
 from tests.widget.xss import TEXTS
 
 KNOWN = {
-    "a", "button", "div", "h2", "i", "img", "input", "li", "ol", "p", "path", "section", "small", "span", "strong",
-    "svg", "textarea", "time", "ul",
+    "a", "button", "div", "h2", "i", "img", "input", "li", "ol", "p", "path", "progress", "section", "small", "span",
+    "strong", "svg", "textarea", "time", "ul",
 }  # fmt: skip
 """All that the widget itself makes. Pictures only where a test sends pictures."""
 
