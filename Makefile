@@ -95,7 +95,7 @@ lock:
 	$(PYTHON) -m venv $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade uv
 	$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --group build --constraints requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra sandbox --group build --constraints requirements/dev.txt --output-file requirements/run.txt
 
 clean:
 	rm -rf $(VENV) $(LOCK_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -23,6 +23,10 @@ class Scheme(StrEnum):
     """`<team>/<user or channel>`."""
     WEB = "web"
     """`<widget>/<session>`, or `<widget>/user/<sub>` for a person the site vouches for."""
+    SIP = "sip"
+    """`user@host`, or `client/<name>` of a softphone."""
+    CALL = "call"
+    """The provider's id of one call: a caller without a number is somebody new each time."""
 
 
 class Address(Struct, frozen=True, order=True):
@@ -53,7 +57,9 @@ def match_key(address: Address) -> MatchKey:
         case Scheme.MAILTO:
             local, _, domain = address.value.rpartition("@")
             return MatchKey(f"mailto:{local.casefold()}@{domain.casefold()}")
-        case Scheme.SLACK | Scheme.WEB:
+        case Scheme.SIP:
+            return MatchKey(str(address).casefold())
+        case Scheme.SLACK | Scheme.WEB | Scheme.CALL:
             return MatchKey(str(address))
 
 

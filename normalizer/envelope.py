@@ -239,6 +239,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 
 class Message(Struct, frozen=True, kw_only=True, tag_field="kind", tag="message", omit_defaults=True):
     parts: tuple[Part, ...]
+    subject: str | None = None
+    """On channels that have one (mail)."""
     reply_to: ReplyTo | None = None
     forwarded: bool = False
     referral: Referral | None = None
@@ -296,9 +298,11 @@ class Typing(Struct, frozen=True, tag_field="kind", tag="typing", omit_defaults=
 class CallEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="call_event", omit_defaults=True):
     call: ExternalId
     event: str
-    """`ringing`, `connected`, `ended`, `accepted`, `rejected`, or the provider's own word."""
+    """`ringing`, `connected`, `interrupted`, `key`, `ended`, `accepted`, `rejected`, or the provider's own word."""
     direction: Literal["in", "out"] | None = None
     duration_s: int | None = None
+    detail: str | None = None
+    """`interrupted`: what the caller heard of our last message. `key`: the key. Else the provider's reason."""
 
 
 class AddressChange(Struct, frozen=True, kw_only=True, tag_field="kind", tag="address_change", omit_defaults=True):
@@ -370,6 +374,8 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The key that we gave with a send and the provider hands back."""
     observed: bool = False
     """Stored, never answered: standby, echoes, group talk that is not addressed to us."""
+    automated: bool = False
+    """A machine wrote it (an absence note, a mailing list): people see it, and no machine of ours answers."""
     locale: str | None = None
     body: Body
     channel_id: ChannelId | None = None
