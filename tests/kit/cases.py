@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,6 +15,13 @@ from normalizer.ids import EndpointId
 
 ENDPOINT = EndpointId("endpoint")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOOK_URL = "https://gateway.example.org/hooks/endpoint"
+FORM = "application/x-www-form-urlencoded"
+Origin = Literal["webhook", "live", "dialled", "pulled"]
+
+
+Fields = Mapping[str, str | Sequence[str]] | Sequence[tuple[str, str]]
+"""Of a form; a name that occurs several times has several values."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +35,32 @@ class Subject:
     secrets: Sequence[str]
     """What must never be seen in envelopes, calls, errors and answers."""
     endpoint_id: EndpointId = ENDPOINT
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Of every raw that is no other case's: `origin`, `session`, `headers` ..."""
+    hook_url: str = HOOK_URL
 
     @cached_property
     def adapter(self) -> Adapter:
         return self.registration.build(self.endpoint_id, self.config)
 
-    def raw(self, body: bytes, *, id: str = "raw-1", headers: Mapping[str, str] | None = None) -> RawInbound:
-        """A signed POST, unless headers are given."""
-        raw = RawInbound(id=id, endpoint_id=self.endpoint_id, origin="webhook", received_at=NOW, body=body)
-        signed = self.sign(raw) if headers is None else headers
-        return msgspec.structs.replace(raw, headers=dict(signed))
+    def raw(
+        self, body: bytes, *, id: str = "raw-1", headers: Mapping[str, str] | None = None, **facts: Any
+    ) -> RawInbound:
+        """A signed POST. With `headers`: exactly those, and no signature; `facts`: whatever else a RawInbound has.
+
+        Headers that are to stand beside the signature are `facts["beside"]`, or the subject's own `facts["headers"]`.
+        """
+        given = {"origin": "webhook", **self.facts, **facts}
+        beside = {**given.pop("headers", {}), **given.pop("beside", {})}
+        raw = RawInbound(
+            id=id, endpoint_id=self.endpoint_id, received_at=NOW, body=body, **{"headers": beside, **given}
+        )
+        if not raw.public_url:
+            url = self.hook_url + raw.path + (f"?{raw.query}" if raw.query else "")
+            raw = msgspec.structs.replace(raw, public_url=url)
+        if headers is None:
+            headers = {**beside, **(self.sign(raw) if raw.origin in ("webhook", "live") else {})}
+        return msgspec.structs.replace(raw, headers=dict(headers))
 
 
 @dataclass(frozen=True)
@@ -45,9 +69,33 @@ class InboundCase:
     body: bytes
     want: Sequence[Mapping[str, Any]]
     """The envelopes as JSON, without `id` and `raw`."""
+    method: str | None = None
+    """None, here and below: as the subject's facts have it."""
+    path: str | None = None
+    query: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside those that prove who sent it."""
+    origin: Origin | None = None
+    public_url: str | None = None
 
     def __str__(self) -> str:
         return self.label
+
+    def facts(self) -> dict[str, Any]:
+        """For `Subject.raw`, which signs it when it is to be verified."""
+        names = ("method", "path", "query", "origin", "public_url")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {**given, "beside": self.headers}
+
+
+def form_case(label: str, fields: Fields, want: Sequence[Mapping[str, Any]], **facts: Any) -> InboundCase:
+    """The body of an HTML form, blank values kept."""
+    headers = {"content-type": FORM, **facts.pop("headers", {})}
+    return InboundCase(label, form(fields), want, headers=headers, **facts)
+
+
+def form(fields: Fields) -> bytes:
+    return urlencode(fields, doseq=True).encode()
 
 
 Answer = Reply | NoAnswer | NotReached
@@ -61,7 +109,8 @@ class OutboundCase:
     context: SendContext
     replies: Sequence[Answer]
     calls: Sequence[Mapping[str, Any]]
-    """Each with `method`, `url` and `json` or `upload`; whatever else is named must be there too."""
+    """Each with `method`, `url` and `json`, `form` or `upload`, or with `sender` and `recipients`; whatever else is
+    named (`auth`, `headers`, `message`, `attachments` ...) must be there too."""
     ids: Sequence[str] = ()
     error: Mapping[str, Any] = field(default_factory=dict)
     """`class`, and whichever of `code`, `retryable`, `certain`, `provider_code`, `retry_after_s`, `scope` matter."""

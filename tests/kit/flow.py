@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from adapters.base import Adapter, Call, Flow, HttpCall, PushCall, Reply, SendContext, SendError
+from adapters.base import Adapter, Call, Flow, HttpCall, MailCall, PushCall, Reply, SendContext, SendError
 from normalizer.envelope import Envelope
 from tests.kit.cases import Answer
 
@@ -28,8 +28,8 @@ class OutOfAnswers(AssertionError):
     """A call for which the case has no answer."""
 
 
-Answers = Sequence[Answer] | Callable[[HttpCall], Answer]
-"""Replies in their order, or somebody who answers (a simulator)."""
+Answers = Sequence[Answer] | Callable[[Any], Answer]
+"""Replies in their order, or somebody who answers HttpCalls and MailCalls (a simulator)."""
 
 
 def drive(flow: Flow[T], answers: Answers) -> Driven[T]:
@@ -70,16 +70,24 @@ class _Asked:
         self._answers = answers
         self._used = 0
 
-    def answer(self, call: HttpCall) -> Answer:
+    def answer(self, call: HttpCall | MailCall) -> Answer:
         if not isinstance(self._answers, Sequence):
             return self._answers(call)
         if self._used == len(self._answers):
-            raise OutOfAnswers(f"no answer for {call.method} {call.url}")
+            raise OutOfAnswers(f"no answer for {_named(call)}")
         self._used += 1
         return self._answers[self._used - 1]
 
     def unused(self) -> int:
         return len(self._answers) - self._used if isinstance(self._answers, Sequence) else 0
+
+
+def _named(call: HttpCall | MailCall) -> str:
+    match call:
+        case HttpCall(method=method, url=url):
+            return f"{method} {url}"
+        case MailCall(recipients=recipients):
+            return f"a mail to {', '.join(recipients)}"
 
 
 def _run(flow: Flow[T], asked: _Asked, calls: list[Call]) -> T:

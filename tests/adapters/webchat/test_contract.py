@@ -1,14 +1,12 @@
 """The contract that every adapter keeps, with the web chat's frames. Cases are typed from docs/adapters/webchat.md."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 
-from adapters.base import LegView, RawInbound, SendContext
+from adapters.base import LegView, SendContext
 from adapters.webchat import REGISTRATION
 from normalizer.address import Address, Scheme
 from normalizer.envelope import Choice, ChoicesOffered, Message, Receipt, Revoke, Status, Template, Text, Typing
@@ -28,15 +26,14 @@ from tests.kit import (
 LEG = "w1/mfrggzdfmztwq2lk"
 
 
-class Frames(Subject):
-    """What arrives is a frame on a socket that speaks for a session."""
-
-    def raw(self, body: bytes, *, id: str = "raw-1", headers: Mapping[str, str] | None = None) -> RawInbound:
-        raw = super().raw(body, id=id, headers=headers)
-        return msgspec.structs.replace(raw, origin="live", session=LEG)
-
-
-SUBJECT = Frames(REGISTRATION, config(), lambda raw: {"origin": SITE}, (SECRET, KEY))
+SUBJECT = Subject(
+    REGISTRATION,
+    config(),
+    lambda raw: {"origin": SITE},
+    (SECRET, KEY),
+    facts={"origin": "live", "session": LEG},
+)
+"""What arrives is a frame on a socket that speaks for a session."""
 KNOWN = {
     "direction": "in",
     "channel_type": "webchat",
