@@ -80,6 +80,13 @@ class Bind(Struct, frozen=True, kw_only=True):
     resume_from: int | None = None
     since: Instant | None = None
     """Set: only what was said from then on is shown (a call knows nothing of calls before it)."""
+    note: str = ""
+    """Comes back with every later frame of this socket as `raw.headers["x-session-note"]`, when it is not empty.
+
+    What an adapter must know of the session to read its frames; kept with each of them, so no secret belongs in it.
+    """
+    keep: bool = False
+    """This frame goes to the intake as well, as the first of the bound session."""
 
 
 class Relay(Struct, frozen=True):
