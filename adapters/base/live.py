@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from adapters.base.inbound import RawInbound, Reply
 from normalizer.address import Address
-from normalizer.envelope import Envelope, Instant, MediaRef, Status
+from normalizer.envelope import Envelope, Evidence, Instant, MediaRef, Status
 
 
 class LegRead(Struct, frozen=True, kw_only=True):
@@ -25,6 +25,8 @@ class LegRead(Struct, frozen=True, kw_only=True):
     limit: int = 50
     wait_ms: int = 0
     """How long to wait for something after `after`."""
+    evidence: Evidence = Evidence.CHANNEL
+    """Of the address, as on the envelopes of this leg: a merely claimed one has a leg of its own (`claim_key`)."""
 
 
 class LegUpload(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,8 @@ class Bind(Struct, frozen=True, kw_only=True):
 
     address: Address
     issued_at: Instant
+    evidence: Evidence = Evidence.CHANNEL
+    """Of the address, as on the envelopes of this leg: a merely claimed one has a leg of its own (`claim_key`)."""
     resume_from: int | None = None
     since: Instant | None = None
     """Set: only what was said from then on is shown (a call knows nothing of calls before it)."""
