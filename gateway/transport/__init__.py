@@ -1,7 +1,9 @@
-"""The only outbound IO for adapters: HTTP and live push, with limits, time limits, credentials put in place, redaction.
+"""The only outbound IO for adapters (HTTP, mail, live push): limits, time limits, credentials put in place, redaction.
 
 http.py     runs a flow: its calls, their failures
 wire.py     headers, credentials and bodies, in and out
+smtp.py     mails: the dialogue with their server
+letter.py   mails: the bytes that it gets
 guard.py    URLs that others supplied must not lead into private networks
 limits.py   how fast, and when again: decisions only
 redact.py   what logs may say

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
-from msgspec import Meta, Struct
+from msgspec import Meta
 from msgspec.structs import replace
 from yarl import URL
 
@@ -21,6 +21,7 @@ from adapters.base import (
     Call,
     Flow,
     HttpCall,
+    MailCall,
     MediaFailed,
     NoAnswer,
     NotReached,
@@ -34,6 +35,7 @@ from gateway.clock import Clock
 from gateway.media import MediaError, MediaStore, Stopped, TooLarge
 from gateway.transport.guard import Guard, GuardedResolver, GuardSettings, NotAllowed
 from gateway.transport.redact import SeenCall, describe
+from gateway.transport.smtp import Mailer, MailSettings
 from gateway.transport.wire import form, incoming_headers, outgoing_headers
 from normalizer.ids import EndpointId
 
@@ -45,7 +47,7 @@ Push = Callable[[PushCall], Awaitable[Reply]]
 READ_BYTES = 65_536
 
 
-class TransportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TransportSettings(MailSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout_ms: Annotated[int, Meta(ge=1, description="Time limit of one call, its answer included.")] = 10_000
     connect_timeout_ms: Annotated[int, Meta(ge=1, description="Time limit to reach the other side.")] = 3_000
     media_timeout_ms: Annotated[int, Meta(ge=1, description="Time limit of fetching one file.")] = 60_000
@@ -90,6 +92,7 @@ class Transport:
         self._clock = clock
         self._seen = seen
         self._resolver = resolver
+        self._mailer = Mailer(settings, media)
 
     async def __aenter__(self) -> "Transport":
         settings = self._settings
@@ -148,11 +151,14 @@ class Transport:
         self, call: Call, endpoint: EndpointId, credentials: Mapping[str, str], ends: float | None, push: Push | None
     ) -> Reply | SendError:
         started = self._clock.monotonic()
+        left_s = None if ends is None else ends - started
         answer: Reply | SendError
         try:
             match call:
                 case HttpCall():
-                    answer = await self._http(call, credentials, None if ends is None else ends - started)
+                    answer = await self._http(call, credentials, left_s)
+                case MailCall():
+                    answer = await self._mail(call, credentials, left_s)
                 case PushCall():
                     assert push is not None, "the room gives a push to channels that push"
                     answer = await push(call)
@@ -188,6 +194,12 @@ class Transport:
                 ) as response,
             ):  # fmt: skip
                 return await self._read(call, response)
+
+    async def _mail(self, call: MailCall, credentials: Mapping[str, str], left_s: float | None) -> Reply:
+        try:
+            return await self._mailer.send(call, credentials, left_s)
+        except MediaError as error:
+            raise media_failure(error) from None
 
     def _checked(self, call: HttpCall) -> URL:
         try:

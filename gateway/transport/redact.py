@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 from msgspec import Struct
 from yarl import URL
 
-from adapters.base import Call, HttpCall, PushCall
+from adapters.base import Call, HttpCall, MailCall, PushCall
 from normalizer.ids import EndpointId
 
 HIDDEN = "***"
@@ -24,7 +24,7 @@ class SeenCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call as a log line or a counter may know it."""
 
     endpoint_id: EndpointId
-    kind: Literal["http", "push"]
+    kind: Literal["http", "mail", "push"]
     method: str = ""
     host: str = ""
     status: int | None = None
@@ -39,6 +39,8 @@ def describe(endpoint: EndpointId, call: Call) -> SeenCall:
     match call:
         case HttpCall():
             return SeenCall(endpoint_id=endpoint, kind="http", method=call.method, host=host_of(call.url))
+        case MailCall():
+            return SeenCall(endpoint_id=endpoint, kind="mail", host=call.server.host)
         case PushCall():
             return SeenCall(endpoint_id=endpoint, kind="push")
 

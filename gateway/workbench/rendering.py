@@ -17,6 +17,8 @@ from adapters.base import (
     Call,
     HttpCall,
     LegView,
+    MailCall,
+    MailReply,
     NoAnswer,
     PushCall,
     Reply,
@@ -215,13 +217,25 @@ def _next_reply(call: Call, replies: Iterator[_Given]) -> Reply | None:
         raise _OutOfReplies
     if given.status == 0:
         return None
+    if isinstance(call, MailCall):
+        return Reply(given.status, {}, _mail_body(body_of(given.body, given.body_b64)))
     return Reply(given.status, headers_of(given.headers), body_of(given.body, given.body_b64))
+
+
+def _mail_body(given: bytes) -> bytes:
+    """A MailReply, or the bare text of a mail server."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(given, type=MailReply))
+    except (ValueError, RecursionError):
+        return msgspec.json.encode(MailReply(text=given.decode("utf-8", "replace")))
 
 
 def _shown_call(call: Call, credentials: Mapping[str, str]) -> dict[str, Any]:
     match call:
         case PushCall(frame=frame):
             return {"kind": "push", **_shown_body(frame)}
+        case MailCall():
+            return _shown_mail(call, credentials)
         case HttpCall():
             from gateway.transport.wire import outgoing_headers
 
@@ -231,6 +245,17 @@ def _shown_call(call: Call, credentials: Mapping[str, str]) -> dict[str, Any]:
                 headers["Content-Type"] = "multipart/form-data"
                 return {**shown, "headers": headers, "upload": call.upload}
             return {**shown, "headers": headers, **_shown_body(call.body)}
+
+
+def _shown_mail(call: MailCall, credentials: Mapping[str, str]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"kind": "mail", "server": msgspec.to_builtins(call.server)}
+    if call.login is not None:
+        login = msgspec.to_builtins(call.login)
+        shown["login"] = login | {"secret": credentials.get(call.login.credential)}
+    shown |= {"sender": call.sender, "recipients": list(call.recipients)}
+    if call.attachments:
+        shown["attachments"] = msgspec.to_builtins(call.attachments)
+    return {**shown, **_shown_body(call.message)}
 
 
 def _shown_body(body: bytes) -> dict[str, str]:
