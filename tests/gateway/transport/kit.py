@@ -5,6 +5,7 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def stored_files(root: Path) -> list[Path]:
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
+    """For this machine's own address; nobody but a test that is told to trusts it (`both.pem`)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "files.example")])
     now = datetime.now(UTC)
@@ -140,6 +142,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = folder / "both.pem"
