@@ -33,8 +33,7 @@ class Clock:
         self._steady = steady
 
     def now(self) -> datetime:
-        seconds, rest = divmod(self._now_ns(), 1_000_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+        return EPOCH + timedelta(microseconds=self._now_ns() // 1000)
 
     def now_ms(self) -> int:
         return self._now_ns() // 1_000_000

@@ -29,7 +29,11 @@ class Receiver:
         """`outcome_ms`: wait so long for what room 2 makes of it. None: not asked for, or not done in time."""
         lane = raw.session or raw.endpoint_id
         row = IntakeRow(self._ids.intake(), raw.endpoint_id, lane, "raw", _encode_raw(raw), outcome_ms is not None)
-        return await self._enter(row, outcome_ms)
+        if outcome_ms is not None:
+            return await self._enter(row, outcome_ms)
+        await self._store.receive([row])
+        self._wake.intake.ring()
+        return None
 
     async def enter(self, fact: Fact, lane: str, *, outcome_ms: int | None = None) -> Outcome | None:
         row = fact_row(self._ids.intake(), fact, lane, outcome_ms is not None)

@@ -6,13 +6,14 @@ Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may giv
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol, runtime_checkable
 
-import msgspec
 from aiohttp import web
 
 from adapters.base import LegRead, LegUpload, RawInbound, Reply, Unauthentic
 from gateway import api, live, uploads
+from gateway.answers import problem, to_response
 from gateway.arrival import arrived
 from gateway.core import Core
 from gateway.directory import Mounted
@@ -27,7 +28,10 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def make_app(core: Core) -> web.Application:
     app = web.Application(client_max_size=core.config.server.max_body_bytes, handler_args={"access_log": None})
     app[CORE] = core
-    app.router.add_route("*", "/hooks/{endpoint_id}{tail:(/.*)?}", hook)
+    for mounted in core.directory.endpoints.values():
+        # By its whole path: a pattern costs every request.
+        app.router.add_route("*", f"/hooks/{mounted.id}", partial(hook, core, mounted))
+    app.router.add_route("*", "/hooks/{endpoint_id}{tail:(/.*)?}", partial(any_hook, core))
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
@@ -40,54 +44,70 @@ def make_app(core: Core) -> web.Application:
 # --- webhooks -----------------------------------------------------------------------------------------------------
 
 
-async def hook(request: web.Request) -> web.Response:
-    core = request.app[CORE]
+async def any_hook(core: Core, request: web.Request) -> web.StreamResponse:
+    mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
+    return problem(404, "unknown_endpoint") if mounted is None else await hook(core, mounted, request)
+
+
+async def hook(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
     began = core.clock.monotonic()
-    response = await _hook(core, request)
+    response = await _hook(core, mounted, request)
     core.metrics.receive_seconds.observe(core.clock.monotonic() - began)
     return response
 
 
-async def _hook(core: Core, request: web.Request) -> web.Response:
-    mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
-    if mounted is None:
-        return problem(404, "unknown_endpoint")
+async def _hook(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
     if core.draining():
         return _refused(core, mounted, request, 503, "draining", retry_after_s=5)
     if core.disk_full():
         return _refused(core, mounted, request, 503, "disk_full", retry_after_s=60)
-    if request.content_type == "multipart/form-data":
-        return await _upload(core, mounted, request)
-    if request.body_exists and request.content_type not in mounted.adapter.capabilities.content_types:
+    type_, able = request.content_type, mounted.adapter.capabilities
+    if type_ not in able.content_types and request.body_exists:
+        if type_ == "multipart/form-data":
+            return await _upload(core, mounted, request)
         return _refused(core, mounted, request, 415, "wrong_content_type")
+    most = max(core.config.server.max_body_bytes, able.max_body_bytes or 0)
+    content = request.content
     try:
-        body = await _body(core, request)
+        # What has arrived already needs no clock, and no waiting.
+        body = content.read_nowait() if content.is_eof() else await _body(core, request, most)
     except TimeoutError:
         return _refused(core, mounted, request, 408, "body_too_slow")
     except web.HTTPRequestEntityTooLarge:
         return _refused(core, mounted, request, 413, "body_too_large")
-    raw = arrived(core, mounted, request, "webhook", path=request.match_info["tail"], body=body)
+    if len(body) > most:
+        return _refused(core, mounted, request, 413, "body_too_large")
+    raw = arrived(core, mounted, request, "webhook", path=request.match_info.get("tail", ""), body=body)
     return await _inbound(core, mounted, request, raw)
 
 
-async def _body(core: Core, request: web.Request) -> bytes:
-    """Raises TimeoutError. What has arrived already needs no clock."""
-    if request.content.is_eof():
-        return await request.read()
-    async with asyncio.timeout(core.config.server.body_timeout_ms / 1000):
-        return await request.read()
+async def _body(core: Core, request: web.Request, most: int) -> bytes:
+    """Raises TimeoutError, HTTPRequestEntityTooLarge. Who may send more may take longer, at the same least pace."""
+    server = core.config.server
+    async with asyncio.timeout(server.body_timeout_ms / 1000 * most / server.max_body_bytes):
+        return await (request.read() if most == server.max_body_bytes else _read_large(request, most))
 
 
-async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.Response:
+async def _read_large(request: web.Request, most: int) -> bytes:
+    """More than aiohttp's own limit, which is the same for all routes."""
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > most:
+            raise web.HTTPRequestEntityTooLarge(most, len(body))
+    return bytes(body)
+
+
+async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.StreamResponse:
     verdict = _verified(core, mounted, request, raw)
     match verdict:
-        case web.Response():
+        case web.StreamResponse():
             return verdict
         case Reply():
-            return _counted(core, mounted, request, "handshake", to_response(verdict))
+            return _counted(core, mounted, request, "handshake", _said(core, request, verdict))
         case LegRead():
             return _counted(
-                core, mounted, request, "read", to_response(await live.read_leg(core, mounted, raw, verdict))
+                core, mounted, request, "read", _said(core, request, await live.read_leg(core, mounted, raw, verdict))
             )
         case LegUpload():
             return _refused(core, mounted, request, 415, "multipart_expected")
@@ -97,7 +117,7 @@ async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawI
 
 def _verified(
     core: Core, mounted: Mounted, request: web.Request, raw: RawInbound
-) -> Reply | LegRead | LegUpload | web.Response | None:
+) -> Reply | LegRead | LegUpload | web.StreamResponse | None:
     try:
         return mounted.adapter.verify(raw)
     except Unauthentic as error:
@@ -107,35 +127,37 @@ def _verified(
         return _refused(core, mounted, request, 401, "unauthentic")
 
 
-async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.Response:
+async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.StreamResponse:
     waits = mounted.adapter.capabilities.answers == "processed"
     try:
         outcome = await core.receiver.receive(raw, outcome_ms=core.config.server.call_outcome_ms if waits else None)
     except StoreUnavailable:
         return _refused(core, mounted, request, 503, "store_unavailable", retry_after_s=1)
-    return _counted(core, mounted, request, "kept", to_response(mounted.adapter.respond(raw, outcome)))
+    return _counted(core, mounted, request, "kept", _said(core, request, mounted.adapter.respond(raw, outcome)))
 
 
-async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.Response:
-    raw = arrived(core, mounted, request, "webhook", path=request.match_info["tail"])
+async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
+    raw = arrived(core, mounted, request, "webhook", path=request.match_info.get("tail", ""))
     verdict = _verified(core, mounted, request, raw)
     match verdict:
-        case web.Response():
+        case web.StreamResponse():
             return verdict
         case LegUpload():
             reply = await uploads.take_upload(core, mounted, raw, verdict, request)
-            return _counted(core, mounted, request, "upload", to_response(reply))
+            return _counted(core, mounted, request, "upload", _said(core, request, reply))
         case Reply() | LegRead() | None:
             return _refused(core, mounted, request, 415, "wrong_content_type")
 
 
 def _refused(
     core: Core, mounted: Mounted, request: web.Request, status: int, code: str, *, retry_after_s: int | None = None
-) -> web.Response:
+) -> web.StreamResponse:
     """Our own answer, with the headers without which a browser would not show it to a channel's own pages."""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if isinstance(mounted.adapter, Browsed):
-        headers |= mounted.adapter.headers(arrived(core, mounted, request, "webhook", path=request.match_info["tail"]))
+        headers |= mounted.adapter.headers(
+            arrived(core, mounted, request, "webhook", path=request.match_info.get("tail", ""))
+        )
     response = _counted(core, mounted, request, code, problem(status, code, headers))
     if status in (408, 413):
         # Nobody reads the rest of the body: the connection ends with the answer.
@@ -150,30 +172,26 @@ class Browsed(Protocol):
     def headers(self, raw: RawInbound) -> Mapping[str, str]: ...
 
 
-def _counted(core: Core, mounted: Mounted, request: web.Request, verdict: str, response: web.Response) -> web.Response:
+def _said(core: Core, request: web.Request, reply: Reply) -> web.StreamResponse:
+    return to_response(reply, request, core.clock.now_ms() // 1000)
+
+
+def _counted(
+    core: Core, mounted: Mounted, request: web.Request, verdict: str, response: web.StreamResponse
+) -> web.StreamResponse:
     core.report.received(mounted.id, verdict, response.status, request.content_length or 0)
     return response
-
-
-def to_response(reply: Reply) -> web.Response:
-    return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
-
-
-def problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """RFC 9457, with the code as its type."""
-    body = msgspec.json.encode({"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status})
-    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
 
 
 # --- probes -------------------------------------------------------------------------------------------------------
 
 
-async def healthz(request: web.Request) -> web.Response:
+async def healthz(request: web.Request) -> web.StreamResponse:
     """The process turns; whether it should get traffic is `/readyz`."""
     return web.json_response({"status": "ok"})
 
 
-async def readyz(request: web.Request) -> web.Response:
+async def readyz(request: web.Request) -> web.StreamResponse:
     core = request.app[CORE]
     missing = await _missing(core)
     core.metrics.ready.set(0 if missing else 1)
@@ -196,5 +214,5 @@ async def _missing(core: Core) -> str | None:
         return "store_unavailable"
 
 
-async def metrics(request: web.Request) -> web.Response:
+async def metrics(request: web.Request) -> web.StreamResponse:
     return web.Response(body=request.app[CORE].metrics.render(), headers={"Content-Type": METRICS_TYPE})

@@ -57,26 +57,29 @@ class Store:
         """The store's clock, in milliseconds since 1970."""
         return self._clock.now_ms()
 
-    async def receive(self, rows: list[IntakeRow]) -> None:
+    def receive(self, rows: list[IntakeRow]) -> "asyncio.Future[None]":
         """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time."""
-        if not rows:
-            return
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
+        if not rows:
+            future.set_result(None)
+            return future
         if not self._arrived:
-            loop.call_soon(self._hand_in)
+            loop.call_soon(self._hand_in, loop)
         self._arrived += [Pending(row, future) for row in rows]
-        await self._in_time(future)
+        return future
 
-    def _hand_in(self) -> None:
+    def _hand_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """What arrived in one turn of the loop goes to the writer together: one lock, one wake-up, one commit."""
         rows, self._arrived = self._arrived, []
+        futures = [pending.future for pending in rows]
         try:
             self.work.add_rows(rows)
         except StoreUnavailable as error:
-            for pending in rows:
-                if not pending.future.done():
-                    pending.future.set_exception(error)
+            _expire(futures, error)
+        else:
+            # One timer for all of them: it is not taken back, and finds nothing to do.
+            loop.call_later(self._timeout, _expire, futures, StoreUnavailable("the write took too long"))
 
     async def write(self, call: Callable[[Tx], T], *, room: str | None = None, items: int = 1) -> T:
         """`room`: it is a batch of this room, of so many items."""
@@ -120,20 +123,14 @@ class Store:
         if self._lock is not None:
             self._lock.close()
 
-    async def _in_time(self, future: "asyncio.Future[None]") -> None:
-        timer = asyncio.get_running_loop().call_later(self._timeout, _expire, future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-
     def _tx(self, connection: Connection) -> Tx:
         return Tx(connection, self.database, self.now)
 
 
-def _expire(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_exception(StoreUnavailable("the write took too long"))
+def _expire(futures: list["asyncio.Future[None]"], error: StoreUnavailable) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
 
 
 class OffsetClock:

@@ -129,11 +129,15 @@ def _open(folder: Path) -> tuple[set[int], set[int], set[int]]:
         found = _ids(store, "id", "intake"), _ids(store, "seq", "envelope"), _ids(store, "n", "command")
         check = _all(store, "PRAGMA integrity_check")
         assert check == ["ok"], check
-        asyncio.run(store.receive([intake_row(1 << 40)]))
+        asyncio.run(_receive(store))
         assert 1 << 40 in _ids(store, "id", "intake")
         return found
     finally:
         store.close_now()
+
+
+async def _receive(store: Store) -> None:
+    await store.receive([intake_row(1 << 40)])
 
 
 def _ids(store: Store, column: str, table: str) -> set[int]:
