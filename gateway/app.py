@@ -8,46 +8,36 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
 from aiohttp import web
 
-from adapters import REGISTRY
-from adapters.base import Rates
 from gateway import live
 from gateway.clock import MS_SHIFT, Clock, Ids
+from gateway.compose import ENGINE_LANE, mount, performer, processor
 from gateway.core import Core
-from gateway.directory import Directory, Mounted
-from gateway.engines.base import Engine
-from gateway.engines.builtin import BuiltinConfig, BuiltinEngine
-from gateway.engines.echo import EchoEngine
+from gateway.credentials import Credentials
+from gateway.directory import Directory
 from gateway.itemlog import stream_for
 from gateway.levels import levels, show
 from gateway.media import MediaLinks, MediaStore
 from gateway.observe import Metrics, configure, lines
-from gateway.perform import Performer, PerformSettings
-from gateway.perform.ask import Asker, AskSettings, Breaker
-from gateway.perform.calls import Calls
-from gateway.process import Processor, ProcessSettings
-from gateway.process.prepare import Preparer
-from gateway.process.settle import Rules
+from gateway.perform import Performer
+from gateway.process import Processor
 from gateway.receive import Receiver
 from gateway.report import Report
 from gateway.security import subkey
 from gateway.settings import Config
-from gateway.store import intake, migrate, outbox
+from gateway.store import grants, intake, migrate, outbox
 from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
 from gateway.store.store import Store, StoreUnavailable, open_store
 from gateway.store.tx import Tx
 from gateway.store.writer import Watch
-from gateway.transport import RateLimiter, RetryPolicy, Transport
+from gateway.transport import Transport
 from gateway.wake import Wake
 from gateway.web import make_app
-from normalizer.envelope import MediaRef
-from normalizer.ids import ChannelId
 from router.events import EngineChanged
 
 DISK_LOOK_S = 1.0
@@ -56,7 +46,6 @@ LOOK_S = 5.0
 SWEEP_S = 60.0
 ANSWERED_KEPT_MS = 10 * 60_000
 """How long the outcome of a row stays for a caller that comes back for it."""
-ENGINE_LANE = "engine"
 
 
 class House:
@@ -73,6 +62,7 @@ class House:
         if self.core.store.database is SQLITE:
             await self.core.store.write(intake.void_claims)
             await self.core.store.write(outbox.void_claims)
+            await self.core.store.write(grants.void_leases)
 
     async def rooms(self) -> None:
         """Runs until `stop`; whatever dies takes the others with it."""
@@ -183,6 +173,7 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         media=media,
         links=links,
         transport=transport,
+        credentials=Credentials(store, transport, clock, ids, config.key, config.credentials),
         metrics=metrics,
         report=report,
         sockets=lambda: made[0],
@@ -193,120 +184,7 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     )
     made.append(live.Sockets(core))
     owner = ids.new("node")
-    return House(core, _processor(core, owner, report), _performer(core, owner, report), state)
-
-
-def _processor(core: Core, owner: str, report: Report) -> Processor:
-    config = core.config
-    rules = Rules(directory=core.directory, policy=config.router_policy, engine=config.ai.engine, new_id=core.ids.new,
-                  new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms)  # fmt: skip
-    settings = ProcessSettings(
-        batch=config.rooms.process_batch,
-        batch_alone=config.rooms.process_batch_alone,
-        slice_ms=config.rooms.process_slice_ms,
-        lease_ms=config.rooms.lease_ms,
-        poll_ms=config.rooms.poll_ms,
-        max_attempts=config.rooms.max_attempts,
-        max_claims=config.rooms.max_claims,
-    )
-    preparer = Preparer(core.directory, subkey(config.key, "dedupe"))
-    return Processor(core.store, preparer, rules, core.wake, settings, owner, report.processed,
-                     lambda: report.fenced("process"))  # fmt: skip
-
-
-def _performer(core: Core, owner: str, report: Report) -> Performer:
-    config = core.config
-    retry = RetryPolicy(max_attempts=config.rooms.max_attempts, base_ms=config.rooms.retry_base_ms,
-                        cap_ms=config.rooms.retry_max_ms)  # fmt: skip
-    settings = PerformSettings(
-        concurrency=config.rooms.perform_concurrency,
-        lease_ms=config.rooms.lease_ms,
-        poll_ms=config.rooms.poll_ms,
-        ordered_wait_ms=config.rooms.ordered_wait_ms,
-        throttle_max_s=config.rooms.throttle_max_s,
-        retry=retry,
-    )
-    calls = Calls(directory=core.directory, transport=core.transport, wake=core.wake, links=_links(core),
-                  limit_ms=config.rooms.lease_ms * 2 // 3)  # fmt: skip
-    limiter = RateLimiter(lambda channel: rates_of(config, core.directory, channel), config.rates)
-    return Performer(core.store, calls, _asker(core, report), limiter, core.clock, core.ids, core.wake, settings, owner,
-                     report.performed)  # fmt: skip
-
-
-def _asker(core: Core, report: Report) -> Asker | None:
-    engine = make_engine(core.config)
-    if engine is None:
-        return None
-    ai = core.config.ai
-    settings = AskSettings(
-        transcript_messages=ai.transcript_messages,
-        breaker_failures=ai.breaker_failures,
-        breaker_reset_ms=ai.breaker_reset_ms,
-    )
-    entering: set[asyncio.Task[None]] = set()
-
-    def changed(up: bool, reason: str) -> None:
-        report.engine(up, reason)
-        fact = EngineChanged(engine=ai.engine, up=up, reason=reason, key=core.ids.uuid())
-        task = asyncio.create_task(core.receiver.enter_surely(fact, ENGINE_LANE))
-        entering.add(task)
-        task.add_done_callback(entering.discard)
-
-    return Asker(core.store, engine, Breaker(settings, core.clock, changed), settings)
-
-
-def make_engine(config: Config) -> Engine | None:
-    match config.ai.engine:
-        case "builtin":
-            return BuiltinEngine(
-                BuiltinConfig(
-                    sources=config.ai.sources,
-                    min_confidence=config.ai.min_confidence,
-                    question_max_chars=config.ai.question_max_chars,
-                    answer_max_sentences=config.ai.answer_max_sentences,
-                )
-            )
-        case "echo":
-            return EchoEngine()
-        case "none":
-            return None
-
-
-def mount(config: Config) -> list[Mounted]:
-    """Every configured endpoint with its adapter."""
-    return [
-        Mounted(
-            id=one.id,
-            type=one.type,
-            adapter=REGISTRY[one.type].build(one.id, one.settings),
-            channels=one.channels,
-            credentials=one.settings.credentials(),
-        )
-        for one in config.endpoints.values()
-    ]
-
-
-def _links(core: Core) -> Callable[[MediaRef], str]:
-    def link(media: MediaRef) -> str:
-        assert media.stored is not None
-        expires = core.clock.now() + timedelta(seconds=core.config.media.url_ttl_s)
-        name, mime = media.filename or "file", media.sniffed or "application/octet-stream"
-        return core.config.public_url + core.links.sign(media.stored, name, mime, expires)
-
-    return link
-
-
-def rates_of(config: Config, directory: Directory, channel: ChannelId) -> Rates:
-    """What the provider is known to allow, with what the operator set instead."""
-    found, own = directory.of(channel), config.transport.channels.get(channel)
-    known = found[0].adapter.capabilities.rates if found is not None else Rates()
-    if own is None:
-        return known
-    return Rates(
-        per_second=own.per_second or known.per_second,
-        pair_per_second=own.pair_per_second or known.pair_per_second,
-        pair_burst=own.pair_burst or known.pair_burst,
-    )
+    return House(core, processor(core, owner, report), performer(core, owner, report), state)
 
 
 def _highest(store: Store) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gateway.clock import Clock, Ids
+from gateway.credentials import Credentials
 from gateway.directory import Directory
 from gateway.media import MediaLinks, MediaStore
 from gateway.observe import Metrics
@@ -31,6 +32,7 @@ class Core(Struct, frozen=True, kw_only=True):
     media: MediaStore
     links: MediaLinks
     transport: Transport
+    credentials: Credentials
     metrics: Metrics
     report: Report
     sockets: "Callable[[], Sockets]"

@@ -5,10 +5,11 @@ Rule: (endpoint, account) finds the channel, among that endpoint's channels only
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from msgspec import Struct
 
-from adapters.base import Adapter, ChannelSpec
+from adapters.base import Adapter, ChannelSpec, Grant
 from normalizer.ids import ChannelId, EndpointId
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +22,15 @@ class Mounted(Struct, frozen=True, kw_only=True):
     type: str
     adapter: Adapter
     channels: tuple[ChannelSpec, ...]
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str | Grant]
+    """See `gateway.credentials`: of a grant only a token is of use."""
+
+    @property
+    def plain(self) -> Mapping[str, str] | None:
+        """The credentials, where all of them are secrets that are used as they stand."""
+        if any(isinstance(value, Grant) for value in self.credentials.values()):
+            return None
+        return cast(Mapping[str, str], self.credentials)
 
 
 class Directory:

@@ -117,6 +117,30 @@ def new_key(secret: bytes) -> str:
     return urlsafe_b64encode(secret).decode("ascii").rstrip("=")
 
 
+NONCE_BYTES = 12
+
+
+def seal(key: bytes, plain: bytes, nonce: bytes, place: str) -> bytes:
+    """Encrypted and authenticated (AES-256-GCM). `key` is a subkey, `nonce` random and used once; only at the same
+    `place` it can be opened again.
+    """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    assert len(nonce) == NONCE_BYTES, "GCM's own length"
+    return nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
+
+
+def unseal(key: bytes, sealed: bytes, place: str) -> bytes:
+    """Raises ValueError for what this key did not seal at this place."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
+    except InvalidTag:
+        raise ValueError("sealed with another key, or elsewhere") from None
+
+
 def _root(key: str) -> bytes:
     return sha256(key.encode()).digest()
 

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 import router.policy
 from adapters.base import ChannelSpec, EndpointConfig, Secret
+from gateway.credentials import CredentialSettings
 from gateway.media import MediaSettings
 from gateway.transport.guard import GuardSettings
 from gateway.transport.http import TransportSettings
@@ -191,6 +192,10 @@ class Transport(TransportSettings, frozen=True, kw_only=True, forbid_unknown_fie
     )
 
 
+class Credentials(CredentialSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How access tokens are renewed, for endpoints that log in with OAuth 2.0."""
+
+
 class Rates(RateSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How calls are spread over time."""
 
@@ -258,6 +263,7 @@ class Config(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     media: Media = Media()
     transport: Transport = Transport()
+    credentials: Credentials = Credentials()
     rates: Rates = Rates()
     guard: Guard = Guard()
     api: Api = Api()
@@ -295,5 +301,5 @@ class Config(Struct, frozen=True, kw_only=True):
 
 SECTIONS: dict[str, type[Any]] = {
     "server": Server, "store": Store, "rooms": Rooms, "ai": Ai, "policy": Policy, "media": Media,
-    "transport": Transport, "rates": Rates, "guard": Guard, "api": Api, "log": Log,
+    "transport": Transport, "credentials": Credentials, "rates": Rates, "guard": Guard, "api": Api, "log": Log,
 }  # fmt: skip

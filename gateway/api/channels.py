@@ -10,11 +10,11 @@ from gateway.api import shapes, views
 from gateway.api.base import Answer, Api, Asked, Remembered
 from gateway.api.problems import Problem
 from gateway.clock import Clock
+from gateway.credentials import Credentials
 from gateway.directory import Mounted, from_ms
 from gateway.store import overview
 from gateway.store.overview import FailureRow, QueueRow
 from gateway.store.tx import Tx
-from gateway.transport import Transport
 from normalizer.ids import ChannelId
 
 
@@ -33,7 +33,7 @@ async def health(api: Api, asked: Asked[None, None]) -> Answer:
 
 async def _health(api: Api, channel: ChannelId, mounted: Mounted, account: str | None) -> shapes.ChannelHealth:
     core, settings = api.core, api.settings
-    probed = await probe(mounted, account, core.transport, core.clock, settings.probe_timeout_ms)
+    probed = await probe(mounted, account, core.credentials, core.clock, settings.probe_timeout_ms)
     since = core.store.now() - settings.failures_window_ms
 
     def look(tx: Tx) -> tuple[dict[str, int], list[FailureRow]]:
@@ -52,7 +52,9 @@ async def _health(api: Api, channel: ChannelId, mounted: Mounted, account: str |
     )
 
 
-async def probe(mounted: Mounted, account: str | None, transport: Transport, clock: Clock, timeout_ms: int) -> Health:
+async def probe(
+    mounted: Mounted, account: str | None, credentials: Credentials, clock: Clock, timeout_ms: int
+) -> Health:
     """What the provider says about our credentials and address. Raises nothing."""
     adapter: object = mounted.adapter
     if not hasattr(adapter, "probe"):
@@ -60,9 +62,7 @@ async def probe(mounted: Mounted, account: str | None, transport: Transport, clo
     prober: Probes = adapter
     flow = prober.probe(CallContext(now=clock.now(), account=account))
     try:
-        return await transport.run(
-            flow, endpoint=mounted.id, credentials=mounted.credentials, timeout_ms=timeout_ms
-        )  # fmt: skip
+        return await credentials.run(flow, mounted, timeout_ms=timeout_ms)
     except SendError as error:
         return Health(ok=False, detail=" ".join(filter(None, (error.code, error.provider_code, error.text))))
 

@@ -6,23 +6,24 @@ Rule: every check runs, whatever those before it found; none of them changes any
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
 from gateway.api.channels import probe
-from gateway.clock import Clock
+from gateway.clock import Clock, Ids
 from gateway.commands import Failed
+from gateway.credentials import Credentials
 from gateway.media import MediaStore
 from gateway.operator.house import opened
 from gateway.security import key_id
 from gateway.settings import Config
 from gateway.store.migrate import HEAD
 from gateway.store.reads import alive
-from gateway.store.store import StoreUnavailable
+from gateway.store.store import Store, StoreUnavailable
 from gateway.transport import Transport
 
 
@@ -76,7 +77,7 @@ def _database(config: Config) -> Finding:
 
 
 def _engine(config: Config) -> Finding:
-    from gateway.app import make_engine
+    from gateway.compose import make_engine
     from gateway.engines.base import EngineMisconfigured
 
     try:
@@ -97,18 +98,34 @@ def _channels(config: Config) -> list[Finding]:
 
 
 async def _probe_all(config: Config) -> list[Finding]:
-    from gateway.app import mount
+    from gateway.compose import mount
 
     clock = Clock()
     asked = [(mounted, channel) for mounted in mount(config) for channel in mounted.channels]
     async with _transport(config, clock) as transport:
-        answers = await asyncio.gather(
-            *(probe(mounted, one.account, transport, clock, config.api.probe_timeout_ms) for mounted, one in asked)
-        )
+        with _store(config) as store:
+            credentials = Credentials(store, transport, clock, Ids(clock), config.key, config.credentials)
+            answers = await asyncio.gather(
+                *(
+                    probe(mounted, one.account, credentials, clock, config.api.probe_timeout_ms)
+                    for mounted, one in asked
+                )
+            )
     return [
         Finding(check=f"channel {one.id} ({mounted.type})", ok=health.ok, detail=health.detail)
         for (mounted, one), health in zip(asked, answers, strict=True)
     ]
+
+
+@contextmanager
+def _store(config: Config) -> Iterator[Store | None]:
+    """Where tokens are kept. None: there is none, and the check of the database says so."""
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(opened(config))
+        except (Failed, StoreUnavailable):
+            store = None
+        yield store
 
 
 @asynccontextmanager

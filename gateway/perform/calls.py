@@ -18,10 +18,10 @@ from adapters.base import (
     SendContext,
     Sent,
 )
+from gateway.credentials import Credentials
 from gateway.directory import Directory, Mounted, from_ms
 from gateway.perform.begin import Ready
 from gateway.store.threads import LegRow
-from gateway.transport import Transport
 from gateway.wake import Wake
 from normalizer.address import parse_address
 from normalizer.envelope import Envelope, MediaRef, Receipt, Status, media_parts
@@ -33,9 +33,11 @@ Links = Callable[[MediaRef], str]
 
 class Calls(Struct, frozen=True, kw_only=True):
     directory: Directory
-    transport: Transport
+    credentials: Credentials
     wake: Wake
     links: Links
+    hooks: str
+    """Where endpoints are called: the public URL of all of them, with a slash at its end."""
     limit_ms: int
     """Of everything that one step does; shorter than a lease."""
 
@@ -52,6 +54,7 @@ class Calls(Struct, frozen=True, kw_only=True):
         context = SendContext(
             now=now,
             account=account,
+            hook_url=self.hooks + mounted.id,
             leg=_view(ready.leg),
             echo_key=f"{ready.held.id}:{ready.held.step}",
             attempt=ready.held.attempts,
@@ -76,7 +79,7 @@ class Calls(Struct, frozen=True, kw_only=True):
             occurred_at=now,
             body=Receipt(status=Status.READ, target=external_id, typing=typing),
         )
-        context = SendContext(now=now, account=account, leg=_view(leg), echo_key="")
+        context = SendContext(now=now, account=account, hook_url=self.hooks + mounted.id, leg=_view(leg), echo_key="")
         await self._run(mounted, mounted.adapter.send(envelope, context), leg.id)
 
     async def fetch(self, channel: ChannelId | None, media: MediaRef, now: datetime) -> Fetched:
@@ -86,19 +89,15 @@ class Calls(Struct, frozen=True, kw_only=True):
         if not hasattr(adapter, "fetch"):
             raise MediaFailed("the channel gives no media")
         fetcher: Fetches = adapter
-        flow = fetcher.fetch(media, CallContext(now=now, account=account))
-        return await self.transport.run(
-            flow, endpoint=mounted.id, credentials=mounted.credentials, timeout_ms=self.limit_ms
-        )
+        flow = fetcher.fetch(media, CallContext(now=now, account=account, hook_url=self.hooks + mounted.id))
+        return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms)
 
     async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
         async def push(call: PushCall) -> Reply:
             self.wake.leg(leg, call.frame)
             return Reply()
 
-        return await self.transport.run(
-            flow, endpoint=mounted.id, credentials=mounted.credentials, timeout_ms=self.limit_ms, push=push
-        )
+        return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms, push=push)
 
     def _media_urls(self, envelope: Envelope) -> Mapping[str, str]:
         stored = [part.media for _, part in media_parts(envelope.body) if part.media.stored is not None]
@@ -111,4 +110,5 @@ def _view(leg: LegRow) -> LegView:
         native_thread=leg.native_thread,
         window_until=None if leg.window_until is None else from_ms(leg.window_until),
         last_inbound=None if leg.last_inbound is None else ExternalId(leg.last_inbound),
+        subject=leg.subject,
     )

@@ -127,7 +127,9 @@ class Ledger:
         until = None if hours is None else to_ms(envelope.occurred_at + timedelta(hours=hours))
         row = self.legs[leg]
         latest = until if row.window_until is None else max(until or 0, row.window_until)
-        self.legs[leg] = row._replace(window_until=latest, last_inbound=envelope.external_id)
+        said = envelope.body.subject if isinstance(envelope.body, Message) else None
+        subject = row.subject if said is None else said
+        self.legs[leg] = row._replace(window_until=latest, last_inbound=envelope.external_id, subject=subject)
 
     def is_live(self, channel: ChannelId | None) -> bool:
         found = self._directory.of(channel) if channel is not None else None

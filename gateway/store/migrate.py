@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration, so that readiness is asked without loading any."""
 
 _ONE_AT_A_TIME = 7_461_206_351

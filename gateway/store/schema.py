@@ -144,6 +144,7 @@ leg = Table(
     Column("last_inbound", Text),
     Column("valid_from", BigInteger, nullable=False),
     Column("read_up_to", Integer, nullable=False, server_default=sql("0")),
+    Column("subject", Text),
 )
 
 envelope = Table(
@@ -266,6 +267,34 @@ api_key = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
 )
+
+source = Table(
+    "source",
+    metadata,
+    Column("endpoint_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("owner", Text),
+    Column("leased_until", BigInteger, nullable=False, server_default=sql("0")),
+    Column("epoch", Integer, nullable=False, server_default=sql("0")),
+    Column("heard_at", BigInteger),  # the last sign of life
+    Column("trouble", Text),  # why nobody hears it now, as a code
+)
+"""What we dial or ask ourselves: who listens to it, and how far it is read."""
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("endpoint_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("grant_digest", Text, nullable=False),  # of the grant as it is configured: another one begins anew
+    Column("key_id", Text),  # of the key that sealed it
+    Column("sealed", LargeBinary),
+    Column("leased_until", BigInteger, nullable=False, server_default=sql("0")),
+    Column("epoch", Integer, nullable=False, server_default=sql("0")),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""OAuth 2.0 tokens, encrypted, and who renews them."""
 
 claimant = Table(
     "claimant",

@@ -36,6 +36,8 @@ class LegRow(NamedTuple):
     valid_from: int
     """Credentials of a live leg that were issued before are void."""
     read_up_to: int
+    subject: str | None = None
+    """Of the last message that came in over it."""
 
 
 class EnvelopeRow(NamedTuple):
@@ -98,7 +100,15 @@ _LEG_SAVE = Statement(
         index_elements=["id"],
         set_={
             name: stmt.excluded[name]
-            for name in ("native_thread", "window_until", "wire_head", "last_inbound", "valid_from", "read_up_to")
+            for name in (
+                "native_thread",
+                "window_until",
+                "wire_head",
+                "last_inbound",
+                "valid_from",
+                "read_up_to",
+                "subject",
+            )
         },
     ),
     *LegRow._fields,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from adapters import REGISTRY
-from adapters.base import Adapter
+from adapters.base import Adapter, Grant
 from gateway.config import ConfigError, Problem, settings_of
 from normalizer import codec
 from normalizer.ids import EndpointId
@@ -33,7 +33,12 @@ def made(type: str, settings: Settings) -> tuple[Adapter, Mapping[str, str]]:
         raise ConfigError([Problem("", f"there is no adapter {type!r}{hint}")])
     registration = REGISTRY[type]
     config = settings_of(registration.config, settings, os.environ, Path())
-    return registration.build(EndpointId(type), config), config.credentials()
+    return registration.build(EndpointId(type), config), _shown(config.credentials())
+
+
+def _shown(credentials: Mapping[str, str | Grant]) -> Mapping[str, str]:
+    """Nobody is asked for a token: a name stands in its place."""
+    return {name: value if isinstance(value, str) else f"token-of-{name}" for name, value in credentials.items()}
 
 
 def filled(lines: Iterable[bytes]) -> Iterator[bytes]:

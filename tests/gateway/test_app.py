@@ -8,12 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Rates
-from gateway.app import make_engine, open_house, rates_of
-from gateway.engines.builtin import BuiltinEngine
-from gateway.engines.echo import EchoEngine
+from gateway.app import open_house
 from gateway.store import intake
-from normalizer.ids import ChannelId
 from tests.gateway.house import config, running
 from tests.gateway.test_web import ENDPOINTS, SERVER, post
 
@@ -50,17 +46,3 @@ async def test_a_room_that_dies_ends_the_others(tmp_path: Path, monkeypatch: pyt
             async with asyncio.timeout(20):
                 await house.rooms()
         assert caught.group_contains(ZeroDivisionError)
-
-
-@pytest.mark.parametrize(("name", "kind"), [("builtin", BuiltinEngine), ("echo", EchoEngine), ("none", type(None))])
-def test_the_engine_is_the_one_that_was_asked_for(tmp_path: Path, name: str, kind: type) -> None:
-    assert isinstance(make_engine(settings(tmp_path, ai={"engine": name})), kind)
-
-
-async def test_an_operators_rates_stand_above_the_providers(tmp_path: Path) -> None:
-    own = {"channels": {"wa": {"per_second": 7}}}
-    async with open_house(settings(tmp_path, transport=own)) as house:
-        core = house.core
-        rates = rates_of(core.config, core.directory, ChannelId("wa"))
-        assert (rates.per_second, rates.pair_burst) == (7, 45)
-        assert rates_of(core.config, core.directory, ChannelId("gone")) == Rates()

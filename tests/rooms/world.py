@@ -16,6 +16,7 @@ from adapters.base import Outcome, Rates, RawInbound
 from adapters.whatsapp import Config as WhatsAppConfig
 from adapters.whatsapp import Number
 from gateway.clock import CountingIds, FrozenClock
+from gateway.credentials import Credentials, CredentialSettings
 from gateway.directory import Directory, Mounted
 from gateway.perform import Performed, Performer, PerformSettings
 from gateway.perform.ask import Asker, AskSettings, Breaker
@@ -109,8 +110,10 @@ class World:
         return Processor(self.store, preparer, rules, self.wake, self.process_settings, owner, self.processed.append)
 
     def another_performer(self, owner: str) -> Performer:
-        calls = Calls(directory=self.directory, transport=self.transport, wake=self.wake,
-                      links=lambda media: f"https://gateway.example/{media.stored}", limit_ms=20_000)  # fmt: skip
+        credentials = Credentials(self.store, self.transport, self.clock, self.ids, "k" * 43, CredentialSettings())
+        calls = Calls(directory=self.directory, credentials=credentials, wake=self.wake,
+                      links=lambda media: f"https://gateway.example/{media.stored}",
+                      hooks="https://gateway.example/hooks/", limit_ms=20_000)  # fmt: skip
         self.breaker = Breaker(self.ask_settings, self.clock, lambda up, reason: self.changes.append((up, reason)))
         asker = Asker(self.store, self.engine, self.breaker, self.ask_settings)
         limiter = RateLimiter(lambda channel: self.rates, RateSettings())
