@@ -39,7 +39,7 @@ def split(text: str, limit: int) -> list[str]:
 def _pieces(text: str, limit: int) -> Iterator[str]:
     start = _next_word(text, 0)
     while len(text) - start > limit:
-        end = _border(text, start, limit)
+        end = border(text, start, limit)
         yield text[start:end].rstrip()
         start = _next_word(text, end)
     if rest := text[start:].rstrip():
@@ -51,8 +51,8 @@ def _next_word(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _border(text: str, start: int, limit: int) -> int:
-    """Where the piece that starts at `start` ends."""
+def border(text: str, start: int, limit: int) -> int:
+    """Where the piece that starts at `start` ends: at most `limit` characters on, at the best border there is."""
     for least in (limit // 2, 1):
         for pattern in _BORDERS:
             if end := _last(pattern, text, start + least, start + limit):
@@ -130,7 +130,7 @@ def cut(text: str, limit: int) -> str:
         return text
     if limit < 2:
         return ELLIPSIS[:limit]
-    end = _border(text, 0, limit - 1)
+    end = border(text, 0, limit - 1)
     return text[:end].rstrip(" \n\t,;:.–-") + ELLIPSIS
 
 

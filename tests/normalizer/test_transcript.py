@@ -11,6 +11,7 @@ from normalizer.envelope import (
     Audio,
     AuthorKind,
     Body,
+    CallEvent,
     Choice,
     ChoiceMade,
     ChoicesOffered,
@@ -34,8 +35,8 @@ from normalizer.envelope import (
     Voice,
     plain_text,
 )
-from normalizer.ids import EndpointId, EnvelopeId
-from normalizer.transcript import transcript, words
+from normalizer.ids import ChannelId, EndpointId, EnvelopeId, ExternalId
+from normalizer.transcript import as_heard, transcript, words
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA = MediaRef(external_id="m")
@@ -98,3 +99,71 @@ def test_only_what_was_said_is_in_it() -> None:
 def test_plain_text_is_what_was_written(part: Part, text: str) -> None:
     assert plain_text(Message(parts=(part,))) in text
     assert plain_text(Note("x")) == ""
+
+
+# --- what was interrupted -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heard", "shown"),
+    [
+        ("Let me", "Let me [interrupted]"),
+        ("let  ME,", "Let me [interrupted]"),
+        ("Let me check. It", "Let me check. It [interrupted]"),
+        ("check", "Let me check [interrupted]"),
+        ("Let me check. It is on its way!", "Let me check. It is on its way."),
+        ("", "[interrupted]"),
+        ("...", "[interrupted]"),
+        ("something else", "something else [interrupted]"),
+        ("Let me check. It is on its way and more", "Let me check. It is on its way and more [interrupted]"),
+    ],
+)
+def test_as_far_as_it_was_heard(heard: str, shown: str) -> None:
+    assert as_heard("Let me check. It is on its way.", heard) == shown
+
+
+def said(author: AuthorKind, body: Body, channel: str = "call") -> Envelope:
+    return Envelope(
+        id=EnvelopeId("e"),
+        direction="in" if author == "customer" else "out",
+        channel_type="x",
+        endpoint_id=EndpointId("x"),
+        channel_id=ChannelId(channel),
+        author=author,
+        occurred_at=AT,
+        body=body,
+    )
+
+
+def interrupted(heard: str | None) -> Envelope:
+    return said("customer", CallEvent(call=ExternalId("CA1"), event="interrupted", detail=heard))
+
+
+def talk(*envelopes: Envelope) -> list[str]:
+    return [line.text for line in transcript(envelopes)]
+
+
+def test_an_interruption_cuts_our_last_message_on_its_channel_and_is_no_line() -> None:
+    first, last = said("ai", Message(parts=(Text("One two."),))), said("ai", Message(parts=(Text("Three four."),)))
+    elsewhere = said("agent", Message(parts=(Text("By mail."),)), "mail")
+    asked = said("customer", Message(parts=(Text("Why?"),)))
+    assert talk(first, asked, last, elsewhere, interrupted("Three")) == [
+        "One two.", "Why?", "Three [interrupted]", "By mail.",
+    ]  # fmt: skip
+
+
+def test_the_customer_may_have_spoken_before_we_learn_what_was_heard() -> None:
+    ours, theirs = said("ai", Message(parts=(Text("One two."),))), said("customer", Message(parts=(Text("Stop"),)))
+    assert talk(ours, theirs, interrupted("One")) == ["One [interrupted]", "Stop"]
+
+
+def test_what_was_heard_may_be_unknown_or_of_nothing() -> None:
+    ours = said("ai", Message(parts=(Text("One two."),)))
+    assert talk(ours, interrupted(None)) == ["One two."]
+    assert talk(interrupted("One")) == []
+
+
+def test_other_events_of_a_call_say_nothing() -> None:
+    ours = said("ai", Message(parts=(Text("One two."),)))
+    key = said("customer", CallEvent(call=ExternalId("CA1"), event="key", detail="One"))
+    assert talk(ours, key) == ["One two."]
