@@ -10,9 +10,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.store import intake
+from normalizer.ids import EndpointId
 from tests.gateway.house import Place, config, running
 from tests.rooms.world import ACCOUNT, delivery, text
 from tests.store.races import nobody_else_writes
@@ -111,6 +113,32 @@ async def test_the_limits_of_a_request(place: Place) -> None:
     assert await post(place, headers={"Content-Type": "text/plain"}) == 415
     assert await post(place, path="/hooks/nobody") == 404
     assert await kept(place) == 0
+
+
+def may_send(place: Place, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
+    adapter = place.core.directory.endpoints[EndpointId("wa")].adapter
+    monkeypatch.setattr(adapter, "capabilities", msgspec.structs.replace(adapter.capabilities, **more))
+
+
+async def test_a_channel_of_large_bodies_has_its_own_limit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_send(place, monkeypatch, max_body_bytes=2 * LIMIT)
+    assert await post(place, b" " * (2 * LIMIT)) == 200
+    assert await post(place, b" " * (2 * LIMIT + 1)) == 413
+    assert await kept(place) == 1
+
+
+async def test_a_smaller_limit_of_a_channel_is_the_houses(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_send(place, monkeypatch, max_body_bytes=10)
+    assert await post(place, b" " * LIMIT) == 200
+
+
+async def test_a_multipart_body_is_a_webhook_where_the_channel_has_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert await post(place, headers=headers) == 401
+    may_send(place, monkeypatch, content_types=frozenset({"multipart/form-data"}))
+    assert (await post(place, headers=headers), await kept(place)) == (200, 1)
 
 
 async def test_a_slow_sender_is_cut_off(place: Place) -> None:
