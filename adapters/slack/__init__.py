@@ -1,0 +1,185 @@
+"""Slack: direct messages, channels and shared channels (Slack Connect) with customers.
+
+Setting it up: docs/adapters/slack.md. Their format: wire.py. In: parse.py, events.py, actions.py. Out: send.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from adapters.base import (
+    CallContext,
+    Capabilities,
+    ChannelSpec,
+    Fetched,
+    Flow,
+    Grant,
+    Health,
+    Outcome,
+    Pulled,
+    PullSource,
+    Rates,
+    RawInbound,
+    Registration,
+    Reply,
+    Secret,
+    SendContext,
+    Sent,
+    SocketModeSource,
+    Source,
+    Unauthentic,
+)
+from adapters.slack import history
+from adapters.slack.api import APP_TOKEN, Api, probe
+from adapters.slack.blocks import TEXT_MAX
+from adapters.slack.delivery import Answers, House
+from adapters.slack.files import fetch
+from adapters.slack.parse import answer_of, parse
+from adapters.slack.send import send
+from adapters.slack.signing import Signatures, challenge, ssl_check
+from normalizer.envelope import Envelope, MediaRef
+from normalizer.ids import ChannelId, EndpointId
+
+API_URL = "https://slack.com/api"
+CAPABILITIES = Capabilities(
+    answers="stored",
+    echo=True,
+    text_limit=TEXT_MAX,
+    sends=frozenset(
+        {
+            "text", "image", "audio", "voice", "video", "document", "sticker", "location", "contact_card",
+            "choices_offered",
+        }
+    ),
+    rates=Rates(per_second=5, pair_per_second=1),
+    content_types=frozenset({"application/json", "application/x-www-form-urlencoded"}),
+)  # fmt: skip
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    team_id: Annotated[str | None, Meta(description="ID of the workspace (`T...`) that the app is installed in.")] = (
+        None
+    )
+    bot_token: Annotated[Secret | None, Meta(description="The app's bot token (`xoxb-...`).")] = None
+    signing_secrets: Annotated[
+        tuple[Secret, ...], Meta(description="Signing secrets of the app; several while one is being replaced.")
+    ] = ()
+    app_token: Annotated[
+        Secret | None, Meta(description="App-level token (`xapp-...`); events then come over Socket Mode.")
+    ] = None
+    bot_user_id: Annotated[
+        str | None, Meta(description="ID of the app's own user (`U...`), for what does not tell it.")
+    ] = None
+    answer: Annotated[
+        Answers,
+        Meta(
+            description="What is answered in channels: `mentions` of the app, these and all replies in `threads`, or"
+            " `all`. The rest is stored and never answered."
+        ),
+    ] = "mentions"
+    colleagues: Annotated[
+        bool, Meta(description="Whether people of our own workspace are colleagues, whose talk in channels is no turn.")
+    ] = False
+    history_channels: Annotated[
+        tuple[str, ...], Meta(description="IDs of the conversations that are read again after an outage.")
+    ] = ()
+    history_every_s: Annotated[float, Meta(description="How often these are read, in seconds.", ge=60)] = 300.0
+    history_threads_h: Annotated[
+        float, Meta(description="How old a thread may be whose missed replies are looked for, in hours.", ge=0, le=720)
+    ] = 24.0
+    api_url: Annotated[str, Meta(description="Address of the Web API.")] = API_URL
+
+    def channels(self, endpoint_id: EndpointId) -> tuple[ChannelSpec, ...]:
+        return (ChannelSpec(ChannelId(endpoint_id), self.team_id),)
+
+    def credentials(self) -> Mapping[str, str | Grant]:
+        tokens = {"bot_token": self.bot_token, "app_token": self.app_token}
+        return {name: token for name, token in tokens.items() if token}
+
+    def problems(self) -> Sequence[str]:
+        found = [f"{key} is missing" for key in ("team_id", "bot_token") if not getattr(self, key)]
+        if not self.signing_secrets and not self.app_token:
+            found.append("signing_secrets is missing (or app_token, for Socket Mode)")
+        if self.team_id and not self.team_id.startswith(("T", "E")):
+            found.append("team_id must be like T024BE7LD")
+        found += [f"history_channels: {id!r} is no ID of a conversation" for id in self.history_channels
+                  if not id.startswith(("C", "G", "D")) or not id.isalnum()]  # fmt: skip
+        if len(set(self.history_channels)) < len(self.history_channels):
+            found.append("history_channels names a conversation twice")
+        return [*found, *_token_problems(self), *_url_problems(self.api_url)]
+
+
+def _token_problems(config: Config) -> Sequence[str]:
+    """The two are easily taken for each other; their beginnings are no secret."""
+    found = []
+    if config.bot_token and config.bot_token.startswith(("xapp-", "xoxp-")):
+        found.append("bot_token must be the one that begins with xoxb-")
+    if config.app_token and config.app_token.startswith(("xoxb-", "xoxp-")):
+        found.append("app_token must be the one that begins with xapp-")
+    return found
+
+
+def _url_problems(url: str) -> Sequence[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ["api_url is not a URL"]
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.username:
+        return ["api_url must be like " + API_URL]
+    return []
+
+
+class Slack:
+    capabilities = CAPABILITIES
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._api = Api(config.api_url)
+        self._house = House(config.team_id or "", config.bot_user_id, config.answer, config.colleagues)
+        self._signatures = Signatures(config.signing_secrets)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        config = self._config
+        url = self._api.url("apps.connections.open")
+        sockets = (SocketModeSource(name="socket", open_url=url, auth=APP_TOKEN),) if config.app_token else ()
+        names = (history.NAME + channel for channel in config.history_channels)
+        return (*sockets, *(PullSource(name=name, every_s=config.history_every_s) for name in names))
+
+    def verify(self, raw: RawInbound) -> Reply | None:
+        if raw.method not in ("GET", "POST"):
+            raise Unauthentic("only GET and POST")
+        if reply := ssl_check(raw):
+            return reply
+        if raw.method == "GET":
+            raise Unauthentic("nothing but ssl_check is asked for by GET")
+        self._signatures.check(raw)
+        return challenge(raw)
+
+    def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
+        return answer_of(raw)
+
+    def parse(self, raw: RawInbound) -> Sequence[Envelope]:
+        return parse(raw, self._house)
+
+    def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        return (yield from send(self._api, message, ctx, self._config.bot_user_id))
+
+    def fetch(self, media: MediaRef, ctx: CallContext) -> Flow[Fetched]:
+        return (yield from fetch(self._api, media))
+
+    def pull(self, name: str, cursor: str | None, ctx: CallContext) -> Flow[Pulled]:
+        look_back_s = self._config.history_threads_h * 3600
+        return (yield from history.pull(self._api, self._house.team, look_back_s, name, cursor, ctx))
+
+    def probe(self, ctx: CallContext) -> Flow[Health]:
+        return (yield from probe(self._api, self._house.team))
+
+
+def _build(endpoint_id: EndpointId, config: Config) -> Slack:
+    return Slack(config)
+
+
+REGISTRATION = Registration(type="slack", config=Config, build=_build)

@@ -1,0 +1,82 @@
+"""What one request tells beside its content: for which installation it is, who we are there, and the envelopes of it.
+
+Rule: an event is named by what it is about (channel and ts), because a mention arrives twice under two event ids, and
+by its event id besides. What has neither is named by its intake row.
+"""
+
+from itertools import count
+from typing import Any, Literal
+
+from msgspec import Raw, Struct
+
+from adapters.base import RawInbound
+from adapters.slack import wire
+from adapters.slack.people import address, instant
+from normalizer.address import Address
+from normalizer.envelope import Body, Envelope, Failure, Party, Unsupported, inbound_id
+
+CHANNEL_TYPE = "slack"
+Answers = Literal["mentions", "threads", "all"]
+_NOBODY = Party()
+
+
+class House(Struct, frozen=True):
+    """What the settings say about us."""
+
+    team: str
+    bot_user: str | None = None
+    answer: Answers = "mentions"
+    colleagues: bool = False
+
+
+class Delivery:
+    """One request, and the making of its envelopes."""
+
+    def __init__(self, raw: RawInbound, house: House, slice_: Raw, outer: wire.Outer, account: str | None = None):
+        own = _authorization(outer)
+        self.house = house
+        self.outer = outer
+        self.slice = slice_
+        self.account = account or own.team_id or own.enterprise_id or outer.context_team_id or house.team
+        self.our_user = (own.user_id if own.is_bot is not False else None) or house.bot_user
+        self._raw = raw
+        self._places = count()
+
+    def group(self, channel: str | None) -> Address | None:
+        return address(self.account, channel)
+
+    def envelope(self, body: Body, *, key: str | None = None, at: str | None = None, **facts: Any) -> Envelope:
+        place = next(self._places)
+        keys = tuple(filter(None, (key, self.outer.event_id)))
+        if facts.get("party") == _NOBODY:
+            del facts["party"]
+        name = keys[0] if keys else f"{self._raw.id}#{place}"
+        return Envelope(
+            id=inbound_id(self._raw.endpoint_id, self.account, name),
+            direction="in",
+            channel_type=CHANNEL_TYPE,
+            endpoint_id=self._raw.endpoint_id,
+            account=self.account,
+            occurred_at=instant(at or f"{self.outer.event_time}.0", self._raw.received_at),
+            received_at=self._raw.received_at,
+            dedupe_keys=keys,
+            body=body,
+            raw=self.slice,
+            **facts,
+        )
+
+    def notice(self, what: str, *failures: Failure, **facts: Any) -> Envelope:
+        """About the workspace, not from a customer."""
+        return self.envelope(Unsupported(what=what, failures=failures, visible=False), **facts)
+
+    def unsupported(self, what: str, **facts: Any) -> Envelope:
+        return self.envelope(Unsupported(what=what), **facts)
+
+
+def _authorization(outer: wire.Outer) -> wire.Authorization:
+    """The installation. The outer `team_id` may be the workspace that the event came from instead."""
+    for slice_ in outer.authorizations or ():
+        found, _ = wire.read_authorization(slice_)
+        if found is not None and (found.team_id or found.enterprise_id):
+            return found
+    return wire.Authorization()
