@@ -27,6 +27,8 @@ class AskAi(Struct, frozen=True, tag_field="command", tag="ask_ai", omit_default
     up_to: int
     """The transcript ends with this seq."""
     deadline_ms: int
+    speak_at: float | None = None
+    """Set: the leg hears the answer sentence by sentence, while an engine that is at least so sure writes it."""
 
 
 class FetchMedia(Struct, frozen=True, tag_field="command", tag="fetch_media", omit_defaults=True):

@@ -35,6 +35,7 @@ Kind = Literal["ai", "queue", "agent", "nobody"]
 class Trigger(StrEnum):
     CUSTOMER_WROTE = "customer_wrote"
     CUSTOMER_WROTE_AI_DOWN = "customer_wrote_ai_down"
+    TOO_MANY_ANSWERS = "too_many_answers"
     AI_ANSWERED = "ai_answered"
     AI_GAVE_UP = "ai_gave_up"
     AGENT_REPLIED = "agent_replied"
@@ -70,7 +71,9 @@ FIRST: Literal["first"] = "first"
 TRANSITIONS: dict[tuple[Kind, Trigger], Kind | Literal["first"]] = {
     ("nobody", Trigger.CUSTOMER_WROTE): FIRST,
     ("nobody", Trigger.CUSTOMER_WROTE_AI_DOWN): "queue",
+    ("nobody", Trigger.TOO_MANY_ANSWERS): "queue",
     ("ai", Trigger.CUSTOMER_WROTE_AI_DOWN): "queue",
+    ("ai", Trigger.TOO_MANY_ANSWERS): "queue",
     ("ai", Trigger.AI_GAVE_UP): "queue",
     ("ai", Trigger.AGENT_REPLIED): "agent",
     ("queue", Trigger.AGENT_REPLIED): "agent",

@@ -3,6 +3,7 @@
 Rule: pure; whoever calls it holds the lock on the conversation and writes what it says in the same transaction.
 Rule: every automatic decision says why, in words.
 Rule: an answer computed for another epoch is dropped here, and once more when it is sent.
+Rule: what a leg has heard is recorded, whatever became of the answer; what it has not heard is fenced like any other.
 """
 
 from msgspec import Struct
@@ -20,10 +21,10 @@ from normalizer.envelope import (
     Text,
     media_parts,
 )
-from normalizer.ids import AgentId, LegId
+from normalizer.ids import AgentId, EnvelopeId, LegId
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify
 from router.conversation import FIRST, Agent, Ai, Conversation, Holder, Kind, Nobody, Queue, Trigger, kind_of, next_kind
-from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested
+from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, spoken_id
 from router.policy import Policy
 
 
@@ -34,6 +35,10 @@ class Facts(Struct, frozen=True):
     fetches_media: bool = False
     marks_read: bool = False
     shows_typing: bool = False
+    streams: bool = False
+    """The leg hears an answer while it is being written."""
+    answered_enough: bool = False
+    """So many automatic answers went to this leg within the hour that two machines may be talking."""
 
 
 class Say(Struct, frozen=True, kw_only=True):
@@ -47,6 +52,8 @@ class Say(Struct, frozen=True, kw_only=True):
     """Not to be sent once the holder has changed."""
     careful: bool = False
     reply_to: ReplyTo | None = None
+    heard_as: EnvelopeId | None = None
+    """Set: the leg has heard it already, under this id. It is recorded as sent."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -57,7 +64,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     records: tuple[Body, ...] = ()
     """Entries of the conversation's own (state changes), placed before what is said."""
     refused: str | None = None
-    """Nothing was done: `conflict`, `stale`, `engine_down`, `no_leg`."""
+    """Nothing was done (but recorded what was heard): `conflict`, `stale`, `engine_down`, `no_leg`."""
 
 
 Event = Envelope | AiAnswered | AiGaveUp | AgentReplied | HolderRequested
@@ -69,7 +76,7 @@ def decide(event: Event, conversation: Conversation, facts: Facts, policy: Polic
         case Envelope():
             return _customer_wrote(event, conversation, facts, policy, now)
         case AiAnswered():
-            return _ai_answered(event, conversation, policy, now)
+            return _ai_answered(event, conversation, facts, policy, now)
         case AiGaveUp():
             return _ai_gave_up(event, conversation, policy, now)
         case AgentReplied():
@@ -79,17 +86,49 @@ def decide(event: Event, conversation: Conversation, facts: Facts, policy: Polic
 
 
 def _customer_wrote(envelope: Envelope, before: Conversation, facts: Facts, policy: Policy, now: int) -> Decision:
+    with_people = isinstance(before.holder, Queue | Agent)
+    if envelope.automated and not with_people:
+        fetched = fetches(envelope) if facts.fetches_media else ()
+        return Decision(conversation=before, reason="a machine wrote: nobody waits for an answer", commands=fetched)
     wrote = replace(before, last_in=before.head)
-    trigger = Trigger.CUSTOMER_WROTE if facts.engine_up else Trigger.CUSTOMER_WROTE_AI_DOWN
+    trigger, reason = _trigger(before, facts, policy)
     holder = _holder(next_kind(before.holder, trigger), before.holder, policy)
     if holder == before.holder:
         return _to_holder(wrote, envelope, facts, policy, now)
-    lost_ai = not facts.engine_up and (isinstance(before.holder, Ai) or policy.first_holder == "ai")
-    changed = _change(wrote, holder, "the AI engine is down" if lost_ai else "the customer wrote")
+    changed = _change(wrote, holder, reason)
     rest = _to_holder(changed, envelope, facts, policy, now)
+    lost_ai = trigger is Trigger.CUSTOMER_WROTE_AI_DOWN and _wants_ai(before, policy)
     says = (_system(policy.engine_down_text, changed.reply_leg),) if lost_ai else ()
-    first_turn = isinstance(before.holder, Nobody) and not lost_ai
+    first_turn = isinstance(before.holder, Nobody) and not lost_ai and trigger is not Trigger.TOO_MANY_ANSWERS
     return replace(rest, says=says + rest.says, records=() if first_turn else (_state(changed),))
+
+
+def _trigger(before: Conversation, facts: Facts, policy: Policy) -> tuple[Trigger, str]:
+    if facts.answered_enough and _wants_ai(before, policy):
+        return Trigger.TOO_MANY_ANSWERS, "too many automatic answers in an hour"
+    if facts.engine_up:
+        return Trigger.CUSTOMER_WROTE, "the customer wrote"
+    return Trigger.CUSTOMER_WROTE_AI_DOWN, (
+        "the AI engine is down" if _wants_ai(before, policy) else "the customer wrote"
+    )
+
+
+def _wants_ai(conversation: Conversation, policy: Policy) -> bool:
+    """Whether the AI would answer, if it can."""
+    match conversation.holder:
+        case Ai():
+            return True
+        case Nobody():
+            return policy.first_holder == "ai"
+        case Queue() | Agent():
+            return False
+
+
+def answering(conversation: Conversation, facts: Facts, policy: Policy) -> Kind:
+    """Who would answer if the customer spoke now: for whoever is on the line before a word is said."""
+    return kind_of(
+        _holder(next_kind(conversation.holder, _trigger(conversation, facts, policy)[0]), conversation.holder, policy)
+    )
 
 
 def _to_holder(conversation: Conversation, envelope: Envelope, facts: Facts, policy: Policy, now: int) -> Decision:
@@ -97,7 +136,7 @@ def _to_holder(conversation: Conversation, envelope: Envelope, facts: Facts, pol
     match conversation.holder:
         case Ai():
             marks = _marks(envelope, facts, policy)
-            decision = _ask(conversation, policy, now, "the customer wrote to the AI")
+            decision = _ask(conversation, facts, policy, now, "the customer wrote to the AI")
             return replace(decision, commands=marks + decision.commands + fetched)
         case Queue() | Agent():
             waiting = _waiting(conversation, policy, now)
@@ -107,40 +146,49 @@ def _to_holder(conversation: Conversation, envelope: Envelope, facts: Facts, pol
             return Decision(conversation=conversation, reason="nobody holds it", commands=fetched)
 
 
-def _ask(conversation: Conversation, policy: Policy, now: int, reason: str) -> Decision:
-    """One question at a time: what comes meanwhile is asked about when the answer is there."""
-    if conversation.asked is not None:
+def _ask(conversation: Conversation, facts: Facts, policy: Policy, now: int, reason: str) -> Decision:
+    """One question at a time: what comes meanwhile is asked about when the answer is there. Who is on the line does
+    not wait for an answer to what he has left behind: his newer turn takes the place of the one before."""
+    if conversation.asked is not None and not facts.streams:
         return Decision(conversation=conversation, reason="the AI is still at the turn before")
     asked = replace(
         conversation, asked=conversation.head, next_step="the AI answers", due_at=now + policy.ai_deadline_ms
     )
-    return Decision(conversation=asked, reason=reason, commands=(AskAi(conversation.head, policy.ai_deadline_ms),))
+    speak_at = policy.min_confidence if facts.streams else None
+    return Decision(
+        conversation=asked, reason=reason, commands=(AskAi(conversation.head, policy.ai_deadline_ms, speak_at),)
+    )
 
 
-def _ai_answered(event: AiAnswered, before: Conversation, policy: Policy, now: int) -> Decision:
-    if _stale(event.epoch, before):
-        return Decision(conversation=before, reason="an answer for an older holder", refused="stale")
+def _ai_answered(event: AiAnswered, before: Conversation, facts: Facts, policy: Policy, now: int) -> Decision:
+    if why := _stale(event, before):
+        return Decision(conversation=before, reason=f"an answer for {why}", says=_heard(event), refused="stale")
     if event.confidence < policy.min_confidence:
-        return _hand_off(before, policy, now, f"the AI is unsure ({event.confidence:.2f})", policy.handoff_text)
+        return _hand_off(event, before, policy, now, f"the AI is unsure ({event.confidence:.2f})", policy.handoff_text)
     answered = _rested(before, event.up_to)
-    say = Say(parts=(Text(event.text),), author="ai", leg=before.reply_leg, fenced=True)
+    rest = event.text[len(event.spoken) :].strip()
+    says = _heard(event)
+    if rest or not says:
+        says += (Say(parts=(Text(rest),), author="ai", leg=before.reply_leg, fenced=True),)
     if before.last_in > event.up_to:
-        again = _ask(answered, policy, now, "the AI answered; the customer has written more")
-        return replace(again, says=(say,))
-    return Decision(conversation=answered, reason="the AI answered", says=(say,))
+        again = _ask(answered, facts, policy, now, "the AI answered; the customer has written more")
+        return replace(again, says=says)
+    return Decision(conversation=answered, reason="the AI answered", says=says)
 
 
 def _ai_gave_up(event: AiGaveUp, before: Conversation, policy: Policy, now: int) -> Decision:
-    if _stale(event.epoch, before):
-        return Decision(conversation=before, reason="a result for an older holder", refused="stale")
+    if why := _stale(event, before):
+        return Decision(conversation=before, reason=f"a result for {why}", says=_heard(event), refused="stale")
     text = policy.engine_down_text if event.engine_down else policy.handoff_text
-    return _hand_off(before, policy, now, event.reason, text)
+    return _hand_off(event, before, policy, now, event.reason, text)
 
 
-def _hand_off(before: Conversation, policy: Policy, now: int, reason: str, text: str) -> Decision:
+def _hand_off(
+    event: AiAnswered | AiGaveUp, before: Conversation, policy: Policy, now: int, reason: str, text: str
+) -> Decision:
     holder = _holder(next_kind(before.holder, Trigger.AI_GAVE_UP), before.holder, policy)
     after = _waiting(_change(before, holder, reason), policy, now)
-    return Decision(conversation=after, reason=reason, says=(_system(text, after.reply_leg),),
+    return Decision(conversation=after, reason=reason, says=(*_heard(event), _system(text, after.reply_leg)),
                     commands=(Notify("handoff"),), records=(_state(after),))  # fmt: skip
 
 
@@ -172,7 +220,7 @@ def _holder_requested(event: HolderRequested, before: Conversation, facts: Facts
     unanswered = after.last_in > after.answered
     match event.holder:
         case Ai() if unanswered:
-            return replace(_ask(after, policy, now, "the AI takes over"), records=(_state(after),))
+            return replace(_ask(after, facts, policy, now, "the AI takes over"), records=(_state(after),))
         case Queue() | Agent() if unanswered:
             waiting = _waiting(after, policy, now)
             return Decision(
@@ -209,8 +257,20 @@ def _rested(conversation: Conversation, up_to: int) -> Conversation:
     return replace(conversation, asked=None, answered=max(conversation.answered, up_to), next_step="", due_at=None)
 
 
-def _stale(epoch: int, conversation: Conversation) -> bool:
-    return epoch != conversation.epoch or not isinstance(conversation.holder, Ai)
+def _stale(event: AiAnswered | AiGaveUp, conversation: Conversation) -> str | None:
+    """Whom it was for instead. None: it is what we wait for."""
+    if event.epoch != conversation.epoch or not isinstance(conversation.holder, Ai):
+        return "an older holder"
+    if conversation.asked is None:
+        return "a turn that has its answer" if event.up_to <= conversation.answered else None
+    return "an older turn" if event.up_to < conversation.asked else None
+
+
+def _heard(event: AiAnswered | AiGaveUp) -> tuple[Say, ...]:
+    """What the leg has heard of it already."""
+    if not event.spoken:
+        return ()
+    return (Say(parts=(Text(event.spoken),), author="ai", leg=event.leg_id, heard_as=spoken_id(event.command_id)),)
 
 
 def _state(conversation: Conversation) -> StateChange:

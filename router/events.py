@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from normalizer.envelope import MediaRef, Part, ReplyTo
-from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId
+from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId, LegId, derive
 from router.conversation import Holder
 
 
@@ -21,6 +21,9 @@ class AiAnswered(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_an
     text: str
     confidence: float
     sources: tuple[str, ...] = ()
+    leg_id: LegId | None = None
+    spoken: str = ""
+    """The beginning of `text` that the leg has heard already, while it was written."""
 
 
 class AiGaveUp(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_gave_up"):
@@ -32,6 +35,9 @@ class AiGaveUp(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_gave
     up_to: int
     reason: str
     engine_down: bool = False
+    leg_id: LegId | None = None
+    spoken: str = ""
+    """What the leg has heard of an answer that came to nothing."""
 
 
 class AgentReplied(Struct, frozen=True, kw_only=True, tag_field="fact", tag="agent_replied"):
@@ -75,11 +81,17 @@ class MediaStored(Struct, frozen=True, kw_only=True, tag_field="fact", tag="medi
 Fact = AiAnswered | AiGaveUp | AgentReplied | HolderRequested | EngineChanged | MediaStored
 
 
+def spoken_id(command: CommandId) -> EnvelopeId:
+    """The id that the answer to this question will have; those who hear it know it by that while it is written."""
+    return EnvelopeId(derive("env", command, "spoken"))
+
+
 def fact_key(fact: Fact) -> str:
     """Names the event: the same key twice is a duplicate."""
     match fact:
-        case AiAnswered(command_id=command) | AiGaveUp(command_id=command):
-            return f"ai/{command}"
+        case AiAnswered(command_id=command, spoken=spoken) | AiGaveUp(command_id=command, spoken=spoken):
+            # What was heard is told once by itself: another fact may have ended the command meanwhile.
+            return f"ai/{command}/spoken" if spoken else f"ai/{command}"
         case MediaStored(command_id=command):
             return f"media/{command}"
         case AgentReplied(conversation_id=conversation, key=key):

@@ -1,7 +1,7 @@
 """The interface of an AI engine: all that the author of one needs to read.
 
 An engine gets a `Turn`, the conversation as the caller allows it to be seen, and streams an answer: any number of
-`Piece`s, then exactly one `Finished`.
+`Piece`s, then exactly one `Finished`. An engine that knows beforehand how sure it is begins with one `Sure`.
 
     EngineError
     ├── EngineUnavailable     no answer, and none soon: counts for the breaker
@@ -9,6 +9,8 @@ An engine gets a `Turn`, the conversation as the caller allows it to be seen, an
     └── EngineMisconfigured   raised at its making only: with these settings it cannot start
 
 Rule: a piece is whole sentences. The caller guards and sends them one by one; nothing that was yielded is taken back.
+Rule: only after `Sure` may an answer be spoken while it is being written. Without it the caller waits for `Finished`:
+somebody who hears half an answer that nobody stands behind was told something wrong.
 Rule: the pieces, put together as they are, make the answer: white space between two sentences leads the second one.
 Rule: whoever calls keeps the time (`asyncio.timeout`) and stops an engine by closing its generator or by cancelling
 the task. An engine holds nothing that survives either, and never swallows `CancelledError` or `GeneratorExit`.
@@ -72,6 +74,12 @@ class Source(Struct, frozen=True):
         return f"{self.title}, “{self.heading}”" if self.heading else self.title
 
 
+class Sure(Struct, frozen=True):
+    """Comes first, if at all. `Finished` does not go below it."""
+
+    confidence: float
+
+
 class Piece(Struct, frozen=True):
     text: str
 
@@ -84,6 +92,9 @@ class Finished(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     handoff: str | None = None
     """Why a human must take over, in words that hold nothing of the customer's. None: no need."""
+
+
+Written = Sure | Piece | Finished
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -101,7 +112,7 @@ class Engine(Protocol):
         """Fixed for the life of the engine; appears in reasons, metrics and logs."""
         ...
 
-    def answer(self, turn: Turn) -> AsyncGenerator[Piece | Finished, None]:
+    def answer(self, turn: Turn) -> AsyncGenerator[Written, None]:
         """Streams one answer; raises EngineError only, before or between pieces. Called concurrently."""
         ...
 
@@ -138,6 +149,8 @@ async def collect(engine: Engine, turn: Turn) -> Answer:
     async with aclosing(engine.answer(turn)) as stream:
         async for event in stream:
             match event:
+                case Sure():
+                    continue
                 case Piece(text=text):
                     texts.append(text)
                 case Finished(confidence=confidence, sources=sources, handoff=handoff):

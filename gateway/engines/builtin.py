@@ -19,7 +19,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.engines.base import Finished, Piece, Source, Turn
+from gateway.engines.base import Finished, Piece, Source, Sure, Turn, Written
 from gateway.engines.markdown import Document, Passage, Sentence, SourcesError, read_folder, sentences_in
 from gateway.engines.retrieval import Index
 from gateway.engines.words import STOP_WORDS, wants_person, words_of
@@ -62,11 +62,13 @@ class BuiltinEngine:
         if not len(self._index):
             raise SourcesError(f"{config.sources}: holds nothing but small talk ({SMALL_TALK_FILE})")
 
-    async def answer(self, turn: Turn) -> AsyncGenerator[Piece | Finished, None]:
+    async def answer(self, turn: Turn) -> AsyncGenerator[Written, None]:
         if len(self._index) > INLINE_PASSAGES or sum(map(len, turn.unanswered or (turn.question,))) > INLINE_CHARS:
             reply = await asyncio.to_thread(self._reply, turn)
         else:
             reply = self._reply(turn)
+        if reply.handoff is None:
+            yield Sure(reply.confidence)
         for place, sentence in enumerate(reply.sentences):
             yield Piece((sentence.lead if place else "") + sentence.text)
         yield Finished(confidence=reply.confidence, sources=reply.sources, handoff=reply.handoff)

@@ -11,7 +11,9 @@ from gateway.engines.base import (
     Finished,
     Piece,
     Source,
+    Sure,
     Turn,
+    Written,
     cite,
     collect,
 )
@@ -25,13 +27,13 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *script: Piece | Finished | Exception, hangs: bool = False) -> None:
+    def __init__(self, *script: Written | Exception, hangs: bool = False) -> None:
         self.script = script
         self.hangs = hangs
         self.started = asyncio.Event()
         self.closed = False
 
-    async def answer(self, turn: Turn) -> AsyncGenerator[Piece | Finished, None]:
+    async def answer(self, turn: Turn) -> AsyncGenerator[Written, None]:
         try:
             for event in self.script:
                 if isinstance(event, Exception):
@@ -74,6 +76,11 @@ async def test_collect_puts_the_pieces_together_as_they_are() -> None:
     engine = Scripted(Piece("One."), Piece(" Two."), Piece("\nThree."), Finished(confidence=0.9, sources=(RETURNS,)))
     assert await collect(engine, turn("?")) == Answer(text="One. Two.\nThree.", confidence=0.9, sources=(RETURNS,))
     assert engine.closed
+
+
+async def test_collect_needs_no_word_on_how_sure_it_will_be() -> None:
+    engine = Scripted(Sure(0.9), Piece("One."), Finished(confidence=0.9))
+    assert await collect(engine, turn("?")) == Answer(text="One.", confidence=0.9)
 
 
 async def test_collect_keeps_what_was_said_before_a_handoff() -> None:

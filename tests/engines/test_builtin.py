@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gateway.engines import builtin
-from gateway.engines.base import Answer, Engine, Piece, Source, Turn, collect
+from gateway.engines.base import Answer, Engine, Finished, Piece, Source, Sure, Turn, collect
 from gateway.engines.builtin import SHIPPED_SOURCES, BuiltinConfig, BuiltinEngine
 from gateway.engines.markdown import SourcesError
 from tests.engines.questions import ANSWERED, INJECTIONS, OTHER_LANGUAGES, PERSON, UNANSWERED, Answered
@@ -90,6 +90,14 @@ async def test_a_turn_without_words_of_the_customer_is_handed_off() -> None:
     assert (await ask()).handoff == (await ask(("agent", "returns"))).handoff == "there are no words to answer"
 
 
+async def test_it_says_how_sure_it_is_before_it_speaks() -> None:
+    events = [event async for event in shipped().answer(turn("How long do I have to return something?"))]
+    assert isinstance(events[0], Sure)
+    assert isinstance(events[-1], Finished)
+    assert events[0].confidence == events[-1].confidence
+    assert not any([isinstance(event, Sure) async for event in shipped().answer(turn("I want a person"))])
+
+
 async def test_every_sentence_stands_in_the_source_that_is_named() -> None:
     """Also for injections and odd text: whatever it says, it says word for word from the file that it names."""
     questions = [case.question for case in ANSWERED]
@@ -97,9 +105,9 @@ async def test_every_sentence_stands_in_the_source_that_is_named() -> None:
     written = {path.name: _flat(path.read_text(encoding="utf-8")) for path in SHIPPED_SOURCES.glob("*.md")}
     said = 0
     for question in asked:
-        events = [event async for event in shipped().answer(turn(question))]
+        events = [event async for event in shipped().answer(turn(question)) if not isinstance(event, Sure)]
         *pieces, finished = events
-        assert not isinstance(finished, Piece)
+        assert isinstance(finished, Finished)
         allowed = [written[source.file] for source in finished.sources]
         assert all(isinstance(piece, Piece) and any(_flat(piece.text) in text for text in allowed) for piece in pieces)
         assert bool(pieces) == bool(finished.sources) == (finished.handoff is None)

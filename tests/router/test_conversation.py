@@ -31,7 +31,9 @@ HOLDERS: dict[Kind, Holder] = {
 LISTED = {
     ("nobody", "customer_wrote"): FIRST,
     ("nobody", "customer_wrote_ai_down"): "queue",
+    ("nobody", "too_many_answers"): "queue",
     ("ai", "customer_wrote_ai_down"): "queue",
+    ("ai", "too_many_answers"): "queue",
     ("ai", "ai_gave_up"): "queue",
     ("ai", "agent_replied"): "agent",
     ("queue", "agent_replied"): "agent",

@@ -29,8 +29,8 @@ from normalizer.envelope import (
 from normalizer.ids import AgentId, CommandId, ContactId, ConversationId, EndpointId, EnvelopeId, ExternalId, LegId
 from router.commands import AskAi, FetchMedia, Mark, Notify
 from router.conversation import Agent, Ai, Conversation, Holder, Nobody, Queue, kind_of
-from router.decide import Decision, Event, Facts, asks_for_something, decide, fetches
-from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested
+from router.decide import Decision, Event, Facts, answering, asks_for_something, decide, fetches
+from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, spoken_id
 from router.policy import Policy
 
 NOW = 1_000_000
@@ -219,6 +219,119 @@ def test_what_was_computed_for_another_holder_is_void(event: AiAnswered | AiGave
     before = conversation(holder, epoch=epoch)
     decision = decide(event, before, UP, POLICY, NOW)
     assert (decision.refused, decision.conversation, decision.says, decision.commands) == ("stale", before, (), ())
+
+
+def test_a_question_has_one_answer() -> None:
+    before = conversation(Ai(), asked=None, answered=4)
+    assert decide(gave_up(engine_down=True), before, UP, POLICY, NOW).refused == "stale"
+
+
+# --- what is heard while it is written --------------------------------------------------------------------------------
+
+STREAMS = Facts(streams=True)
+CALL = LegId("call")
+
+
+def heard(text: str, spoken: str = "", **fields: Any) -> AiAnswered:
+    return answered(text=text, spoken=spoken, leg_id=CALL, **fields)
+
+
+def test_an_answer_may_be_spoken_where_it_is_heard_while_it_is_written() -> None:
+    assert after(wrote(), Ai(), STREAMS).commands == (AskAi(5, POLICY.ai_deadline_ms, POLICY.min_confidence),)
+    assert after(requested(Ai()), Queue("q"), STREAMS, answered=0).commands == (
+        AskAi(5, POLICY.ai_deadline_ms, POLICY.min_confidence),
+    )
+
+
+def test_on_a_line_the_newer_turn_takes_the_place_of_the_one_before() -> None:
+    decision = after(wrote(), Ai(), STREAMS, asked=4)
+    assert (decision.conversation.asked, decision.conversation.epoch) == (5, 3)
+    assert [type(one) for one in decision.commands] == [AskAi]
+
+
+def test_what_was_heard_is_recorded_and_only_the_rest_is_sent() -> None:
+    whole = after(heard("One. Two.", "One. Two."), Ai(), STREAMS, asked=4)
+    (say,) = whole.says
+    assert (say.heard_as, say.leg, say.author, say.fenced) == (spoken_id(CommandId("c")), CALL, "ai", False)
+    both = after(heard("One. Two.", "One."), Ai(), STREAMS, asked=4)
+    assert said(both) == [("ai", "One."), ("ai", "Two.")]
+    assert [(say.heard_as is None, say.leg, say.fenced) for say in both.says] == [
+        (False, CALL, False),
+        (True, LEG, True),
+    ]
+
+
+@pytest.mark.parametrize("event", [heard("One. Two.", "One."), gave_up(spoken="One.", leg_id=CALL)])
+@pytest.mark.parametrize("fields", [{"epoch": 4}, {"asked": 5}, {"holder": Agent(AgentId("ann"))}], ids=str)
+def test_what_was_heard_of_an_old_answer_is_recorded_and_nothing_else(event: Event, fields: dict[str, Any]) -> None:
+    before = conversation(**{"holder": Ai(), "asked": 4, **fields})
+    decision = decide(event, before, STREAMS, POLICY, NOW)
+    assert (decision.refused, decision.conversation, said(decision)) == ("stale", before, [("ai", "One.")])
+    assert [say.heard_as for say in decision.says] == [spoken_id(CommandId("c"))]
+
+
+def test_an_engine_that_fails_in_the_middle_was_heard_and_hands_over() -> None:
+    decision = after(gave_up(spoken="One.", leg_id=CALL), Ai(), STREAMS, asked=4)
+    assert said(decision) == [("ai", "One."), ("system", "handoff")]
+    assert decision.conversation.holder == Queue("default")
+
+
+# --- machines ---------------------------------------------------------------------------------------------------------
+
+ENOUGH = Facts(answered_enough=True)
+
+
+@pytest.mark.parametrize("holder", [Ai(), Nobody()])
+def test_nobody_answers_a_machine(holder: Holder) -> None:
+    before = conversation(holder, asked=None)
+    message = wrote(Text("I am out"), Image(MediaRef(external_id="m1")), automated=True)
+    decision = decide(message, before, Facts(fetches_media=True), POLICY, NOW)
+    assert (decision.conversation, decision.says, decision.refused) == (before, (), None)
+    assert decision.commands == (FetchMedia(EnvelopeId("env"), 1),)
+    assert "machine" in decision.reason
+
+
+@pytest.mark.parametrize("holder", [Queue("vip"), Agent(AgentId("ann"))])
+def test_people_see_what_a_machine_wrote(holder: Holder) -> None:
+    decision = after(wrote(automated=True), holder)
+    assert (decision.commands, decision.conversation.last_in) == ((Notify("customer_wrote"),), 5)
+
+
+@pytest.mark.parametrize("holder", [Ai(), Nobody()])
+@pytest.mark.parametrize("up", [True, False])
+def test_after_too_many_automatic_answers_people_look_at_it_in_silence(holder: Holder, up: bool) -> None:
+    decision = after(wrote(), holder, replace(ENOUGH, engine_up=up))
+    assert (decision.conversation.holder, decision.says) == (Queue("default"), ())
+    assert decision.conversation.reason == "too many automatic answers in an hour"
+    assert decision.commands == (Notify("customer_wrote"),)
+    assert [one.state for one in decision.records if isinstance(one, StateChange)] == ["queue"]
+
+
+@pytest.mark.parametrize("holder", [Queue("vip"), Agent(AgentId("ann"))])
+def test_people_are_not_counted(holder: Holder) -> None:
+    assert after(wrote(), holder, ENOUGH).conversation.holder == holder
+    first = replace(POLICY, first_holder="queue")
+    assert after(wrote(), Nobody(), ENOUGH, first).conversation.reason == "the customer wrote"
+
+
+# --- who would answer -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("holder", "facts", "first", "kind"),
+    [
+        (Nobody(), UP, "ai", "ai"),
+        (Nobody(), UP, "queue", "queue"),
+        (Nobody(), DOWN, "ai", "queue"),
+        (Ai(), UP, "ai", "ai"),
+        (Ai(), DOWN, "ai", "queue"),
+        (Ai(), ENOUGH, "ai", "queue"),
+        (Queue("q"), UP, "ai", "queue"),
+        (Agent(AgentId("ann")), DOWN, "ai", "agent"),
+    ],
+)
+def test_who_would_answer_now(holder: Holder, facts: Facts, first: Any, kind: str) -> None:
+    assert answering(conversation(holder), facts, replace(POLICY, first_holder=first)) == kind
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from router.events import (
     HolderRequested,
     MediaStored,
     fact_key,
+    spoken_id,
 )
 
 C, V = CommandId("c"), ConversationId("cv")
@@ -37,6 +38,13 @@ def test_an_answer_and_giving_up_are_the_same_event() -> None:
     """A question is answered once: when the engine went down meanwhile, whoever is first counts."""
     gave_up = AiGaveUp(command_id=C, conversation_id=V, epoch=1, up_to=1, reason="x")
     assert fact_key(gave_up) == fact_key(FACTS[0])
+
+
+def test_what_was_heard_is_told_also_when_the_question_had_ended() -> None:
+    gave_up = AiGaveUp(command_id=C, conversation_id=V, epoch=1, up_to=1, reason="x", spoken="One.")
+    answered = AiAnswered(command_id=C, conversation_id=V, epoch=1, up_to=1, text="x", confidence=1.0, spoken="One.")
+    assert fact_key(gave_up) == fact_key(answered) != fact_key(FACTS[0])
+    assert spoken_id(C) == spoken_id(CommandId("c")) != spoken_id(CommandId("d"))
 
 
 def test_a_callers_key_is_his_conversations() -> None:
