@@ -41,6 +41,7 @@ from adapters.base import (
     Unauthentic,
     Unavailable,
 )
+from normalizer.envelope import Body, Envelope, Unsupported, inbound_id
 
 T = TypeVar("T")
 FORM = "application/x-www-form-urlencoded"
@@ -49,6 +50,8 @@ NOTHING = Reply(200, {"content-type": TWIML}, b'<?xml version="1.0" encoding="UT
 """The answer that does nothing. Plain text would be sent to the customer."""
 MAX_FIELDS = 1000
 """Of one form."""
+MAX_WORD = 40
+"""Characters of a word of Twilio's that we quote."""
 _SIGNED = re.compile(r"[A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{43}=")
 _ALGORITHMS = frozenset({HMAC_SHA1, HMAC_SHA256})
 
@@ -91,6 +94,55 @@ def _form(text: str) -> Form:
     for name, value in pairs:
         form.setdefault(name, []).append(value)
     return form
+
+
+# --- envelopes ----------------------------------------------------------------------------------------------------
+
+
+class _Event(Struct, frozen=True):
+    id: Any = None
+    type: Any = None
+
+
+def envelope(
+    raw: RawInbound, channel_type: str, body: Body, slice_: Raw, *, key: str | None = None, place: int = 0, **facts: Any
+) -> Envelope:
+    """What came in. `key` names the event by the provider's id; without one its name is the intake row."""
+    given: dict[str, Any] = {"direction": "in", "occurred_at": raw.received_at, "account": None, **facts}
+    return Envelope(
+        id=inbound_id(raw.endpoint_id, given["account"], key or f"{raw.id}#{place}"),
+        channel_type=channel_type,
+        endpoint_id=raw.endpoint_id,
+        received_at=raw.received_at,
+        dedupe_keys=(key,) if key else (),
+        body=body,
+        raw=slice_,
+        **given,
+    )
+
+
+def is_json(raw: RawInbound) -> bool:
+    return raw.method == "POST" and "json" in raw.headers.get("content-type", "").lower()
+
+
+def events(raw: RawInbound, channel_type: str) -> list[Envelope]:
+    """Event streams and hooks of other products come as JSON: kept, one by one. Raises Malformed."""
+    try:
+        found = msgspec.json.decode(raw.body, type=list[Raw] | dict[str, Raw])
+        slices = found if isinstance(found, list) else [Raw(raw.body)]
+        return [_event(raw, channel_type, slice_, place) for place, slice_ in enumerate(slices)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("neither a form nor JSON") from None
+
+
+def _event(raw: RawInbound, channel_type: str, slice_: Raw, place: int) -> Envelope:
+    try:
+        event = msgspec.json.decode(slice_, type=_Event)
+    except msgspec.ValidationError:
+        event = _Event()
+    kind = event.type[:MAX_WORD] if isinstance(event.type, str) else "unknown"
+    key = f"event:{event.id}" if isinstance(event.id, str) and event.id else None
+    return envelope(raw, channel_type, Unsupported(what=f"event:{kind}", visible=False), slice_, key=key, place=place)
 
 
 # --- signatures ---------------------------------------------------------------------------------------------------
