@@ -64,11 +64,15 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One Authentication-Results field (RFC 8601)."""
 
     authserv_id: str
+    """Lower case; empty where the server does not name itself (Microsoft 365)."""
+    hop: int
+    """How many `Received` fields stand above it: who wrote it received the mail so many servers ago."""
     results: tuple[tuple[str, str, dict[str, str]], ...] = ()
     """(method, result, properties)."""
 
 
-Kind = Literal["message", "automatic", "list", "bounce", "complaint", "read_receipt", "calendar"]
+Kind = Literal["message", "automatic", "list", "bounce", "complaint", "read_receipt", "notice", "calendar"]
+"""`notice`: a report on something that was sent which says nothing that we keep (delayed, relayed)."""
 
 
 class Mail(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +96,11 @@ class Mail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind = "message"
     automatic: str | None = None
     """The header field (or other sign) that tells that a machine wrote it."""
+    unattended: bool = False
+    """Nobody reads what is sent to its From (`noreply@`)."""
+    list_address: str | None = None
+    """Where one writes to the list that it came over."""
+    forwarded: bool = False
     text: str = ""
     """All of it, as a person reads it."""
     html: str | None = None
@@ -109,6 +118,8 @@ class Mail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The method of its calendar part (`REQUEST`, `REPLY` ...)."""
     sealed: Literal["smime", "pgp"] | None = None
     """Encrypted: nothing of it can be read here."""
+    return_path: str | None = None
+    """Of the header; empty: sent in a way that wants no answer."""
     signed: Literal["smime", "pgp"] | None = None
     verdicts: tuple[Verdict, ...] = ()
     """In the order of the header: who received it last stands first."""
@@ -142,6 +153,8 @@ class MailContext(Struct, frozen=True, kw_only=True):
     """When the mailbox got it."""
     arrival: str | None = None
     """A lasting name of this arrival (mailbox, UIDVALIDITY, UID), for a message without an id of its own."""
+    full_size: int | None = None
+    """In bytes; set: the message was larger than is fetched, and only its header was read."""
     mail_from: str | None = None
     """Of the SMTP envelope; empty: a report."""
     recipients: tuple[str, ...] = ()

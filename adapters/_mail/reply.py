@@ -102,8 +102,9 @@ _SENT_FROM = re.compile(
     r"(?i)(?:"
     + "|".join(filter(None, _phrases("sent_from")))
     + r"|envoyé de(?:puis)? mon|enviado do meu|von meinem .{2,40} gesendet"
-    r"|diese nachricht wurde von mein\w+ .{2,60}gesendet|отправлено с|lähetetty|enviado desde|verstuurd vanaf mijn|gesendet mit der|sent (?:from|via|with) "
-    r"(?:the )?(?:outlook|yahoo|mail|proton|samsung|blackberry|gmx|galaxy|iphone|android)).{0,80}"
+    r"|diese nachricht wurde von mein\w+ .{2,60}gesendet|отправлено с|lähetetty|enviado desde|verstuurd vanaf mijn"
+    r"|gesendet mit der|sent (?:from|via|with) (?:the )?"
+    r"(?:outlook|yahoo|mail|proton|samsung|blackberry|gmx|galaxy|iphone|android)).{0,80}"
 )
 
 

@@ -20,7 +20,9 @@ from msgspec import Struct
 
 _THREAD, _MAC = 16, 20
 _TOKEN = re.compile(r"[a-z2-7]{36}")
-_OWN_ID = re.compile(r"([A-Za-z0-9_-]{1,80}(?:\.[0-9]{1,6})?)\.([a-z2-7]{16})\.([a-z2-7]{20})@[^@\s<>]{1,255}")
+_OWN_ID = re.compile(
+    r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,80}(?:\.[0-9]{1,6})?)\.([a-z2-7]{16})\.([a-z2-7]{20})@[^@\s<>]{1,255}"
+)
 _REF = re.compile(r"[A-Za-z0-9_-]{1,80}(?::[0-9]{1,6})?")
 
 
@@ -71,10 +73,9 @@ def read_own_id(text: str, keys: Sequence[str]) -> OwnId | None:
     return OwnId(ref, thread) if _fits(mac, keys, "message", ref, thread) else None
 
 
-def own_ids_in(text: str, keys: Sequence[str]) -> tuple[str, ...]:
-    """Message-IDs of ours that stand anywhere in a text, each once."""
-    found = (match[0] for match in _OWN_ID.finditer(text))
-    return tuple(dict.fromkeys(id for id in found if read_own_id(id, keys)))
+def like_own_ids(text: str) -> tuple[str, ...]:
+    """What stands in a text and is built like a Message-ID of ours; nothing is proven yet."""
+    return tuple(dict.fromkeys(match[0] for match in _OWN_ID.finditer(text)))
 
 
 def thread_named_by(id: str, keys: Sequence[str]) -> str | None:

@@ -1,0 +1,220 @@
+"""Reports on what we sent: bounces (RFC 3464), complaints (RFC 5965), read receipts (RFC 8098), and the bounces that
+mail servers write in words of their own (qmail, Exim, Exchange, Gmail, Microsoft 365, Postfix).
+
+Rule: a report only counts for a Message-ID of ours whose proof fits; whoever reads `Mail.about` sees to that.
+Rule: `delayed` is no failure. Permanent is what says 5.x.x; where nothing says so, words decide, and else it is.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from adapters._mail.addresses import mailbox, normal_address
+from adapters._mail.automatic import is_unattended
+from adapters._mail.headers import Headers, ids, read_headers
+from adapters._mail.mime import Part, Tree, content
+from adapters._mail.model import Fate, Kind, MailLimits
+from adapters._mail.tokens import like_own_ids
+
+MAX_FATES = 100
+"""Recipients of one report."""
+TEXT_CHARS = 20_000
+"""Of a bounce in words that are looked through."""
+QUOTE_CHARS = 60_000
+"""Of its text in which the original may be quoted."""
+DIAGNOSTIC_CHARS = 500
+_ACTIONS: dict[str, Literal["failed", "delayed", "delivered"]] = {
+    "failed": "failed", "failure": "failed", "delayed": "delayed", "delivered": "delivered",
+}  # fmt: skip
+_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+_CODE = re.compile(r"(?<![\d.])([45])\d\d(?![\d.])")
+_ABOUT = ("original-message-id", "x-original-message-id", "in-reply-to", "references", "x-ms-exchange-message-id")
+_COPY = re.compile(
+    r"(?im)^[-_=* >]*(?:this is a copy of (?:the|your) message|below this line is a copy of the message"
+    r"|original message (?:follows|headers|header)|included is the|the following is a copy|unsent message below"
+    r"|message header follows|original message ------|copy of the (?:original )?message).*$"
+)
+_FAILED = re.compile(
+    r"(?i)undeliver|not be delivered|couldn.t be delivered|could not deliver|delivery (?:status|has failed"
+    r"|failure|failed|to the following|incomplete)|returned mail|mail delivery (?:failed|system|subsystem)"
+    r"|failure notice|unzustellbar|nicht zugestellt|zustellung fehlgeschlagen|non remis|échec de la remise|no se pudo entregar"
+    r"|non (?:è )?recapitat"
+    r"|did not reach|wasn.t able to deliver|unable to deliver|permanent(?:ly)? (?:error|fail)|message (?:was )?rejected"
+    r"|undelivered|não (?:pôde ser )?entregue|mail system error|kan niet worden bezorgd"
+)
+_DELAYED = re.compile(
+    r"(?i)has been delayed|\bdelay(?:ed)?\b.{0,40}(?:warning|notification|\))|warning: message|will be retried"
+    r"|not yet been delivered|still being retried|verzögert"
+)
+_SOFT = re.compile(
+    r"(?i)mailbox (?:is )?full|over ?quota|quota exceeded|exceeded .{0,30}(?:quota|storage)|storage|temporar|try again"
+    r"|timed? ?out|greylist|deferred|too many|insufficient|postfach.{0,20}voll|connection refused|rate limit"
+)
+_LINE_ADDRESS = re.compile(
+    r"(?m)^[ \t>*'\"-]{0,12}<?([^\s<>,;:'\"()]{1,64}@[^\s<>,;:'\"()]{1,255})>?['\"]?[ \t]*"
+    r"(?::|\r?$|[ \t]on[ \t]|[ \t]\()"
+)
+_TOLD = re.compile(
+    r"(?i)(?:your message to|message (?:to|for)|delivery to|deliver (?:your )?(?:message|mail) to|recipients?:?"
+    r"|nachricht an|empfänger:?)\s{1,3}<?(?:mailto:)?([^\s<>,;:'\"()]{1,64}@[^\s<>,;:'\"()]{1,255})>?"
+)
+
+
+class Report(Struct, frozen=True):
+    kind: Kind
+    fates: tuple[Fate, ...] = ()
+    about: tuple[str, ...] = ()
+    """Ids that it may be about, the surest first."""
+
+
+def read_report(tree: Tree, text: str, limits: MailLimits) -> Report | None:
+    """None: it is none. What somebody forwards of a report is a message of his."""
+    if not (tree.root.mime == "multipart/report" or _by_machine(tree.root.headers)):
+        return None
+    leaves = {leaf.mime: leaf for leaf in reversed(list(tree.root.leaves()))}
+    about = tuple(dict.fromkeys((*_about(tree, leaves, limits), *like_own_ids(text[:QUOTE_CHARS]))))
+    if (part := leaves.get("message/feedback-report")) is not None:
+        return _complaint(_blocks(tree, part, limits), about)
+    if (part := leaves.get("message/disposition-notification")) is not None:
+        return _disposition(_blocks(tree, part, limits), about)
+    part = leaves.get("message/delivery-status") or leaves.get("message/global-delivery-status")
+    if part is not None:
+        return _of_fates(_fates(_blocks(tree, part, limits)), about)
+    return _in_words(tree.root.headers, text[:TEXT_CHARS], about)
+
+
+def _by_machine(headers: Headers) -> bool:
+    sender = mailbox(headers.raw("from"))
+    empty = headers.tokens("return-path") == "<>" or "x-failed-recipients" in headers
+    return sender is None or is_unattended(sender.address) or empty
+
+
+def _of_fates(fates: tuple[Fate, ...], about: tuple[str, ...]) -> Report:
+    tells = any(fate.action in ("failed", "delivered") for fate in fates)
+    return Report(
+        "bounce" if tells or not fates else "notice", fates or (Fate(recipient=None, action="failed"),), about
+    )
+
+
+def _blocks(tree: Tree, part: Part, limits: MailLimits) -> list[Headers]:
+    """Groups of fields, with blank lines between them."""
+    data = content(tree.data, part, limits.max_header_bytes).replace(b"\r\n", b"\n").strip(b"\n")
+    return [read_headers(block, limits) for block in re.split(rb"\n[ \t]*\n+", data, maxsplit=2 * MAX_FATES)]
+
+
+def _about(tree: Tree, leaves: dict[str, Part], limits: MailLimits) -> tuple[str, ...]:
+    """The original's own id first, then what the report's header refers to."""
+    found: list[str] = []
+    for mime in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global"):
+        if (part := leaves.get(mime)) is not None:
+            head = re.split(rb"\r?\n\r?\n", content(tree.data, part, limits.max_header_bytes).lstrip(), maxsplit=1)[0]
+            found += ids(read_headers(head, limits).raw("message-id"))
+    for name in _ABOUT:
+        found += ids(tree.root.headers.raw(name))
+    return tuple(dict.fromkeys(found))
+
+
+# --- in fields ----------------------------------------------------------------------------------------------------
+
+
+def _fates(blocks: list[Headers]) -> tuple[Fate, ...]:
+    return tuple(_fate(block) for block in blocks if _names_recipient(block))[:MAX_FATES]
+
+
+def _names_recipient(block: Headers) -> bool:
+    return any(name in block for name in ("final-recipient", "original-recipient", "action", "x-actual-recipient"))
+
+
+def _fate(block: Headers) -> Fate:
+    status = _STATUS.search(block.raw("status") or block.raw("diagnostic-code"))
+    diagnostic = block.raw("diagnostic-code").partition(";")[2].strip() or block.raw("diagnostic-code")
+    if status and status[1].endswith(".0.0"):
+        # Many write 5.0.0 and tell more in words.
+        status = _STATUS.search(diagnostic) or status
+    said = block.tokens("action").split()
+    action = _ACTIONS.get(said[0] if said else "failed", "delayed")
+    code = status[1] if status else None
+    return Fate(
+        recipient=_recipient(block),
+        action="delivered" if action == "failed" and code and code.startswith("2") else action,
+        hard=_is_hard(code, diagnostic),
+        status=code,
+        text=diagnostic[:DIAGNOSTIC_CHARS],
+    )
+
+
+def _recipient(block: Headers) -> str | None:
+    """Whom we wrote to stands first: it may have been forwarded to somebody else."""
+    for name in ("original-recipient", "final-recipient", "x-actual-recipient"):
+        found = mailbox(block.raw(name).partition(";")[2] or block.raw(name))
+        if found is not None:
+            return found.address
+    return None
+
+
+def _is_hard(status: str | None, words: str) -> bool:
+    if status is not None and status[0] in "45":
+        # A full mailbox is often reported as permanent (RFC 3463 §3.3), and is not.
+        return status[0] == "5" and status != "5.2.2"
+    if _SOFT.search(words):
+        return False
+    code = _CODE.search(words)
+    return code is None or code[1] == "5"
+
+
+def _complaint(blocks: list[Headers], about: tuple[str, ...]) -> Report:
+    fields = blocks[0] if blocks else Headers([])
+    said = fields.tokens("feedback-type") or "abuse"
+    who = mailbox(fields.raw("original-rcpt-to")) or mailbox(fields.raw("removal-recipient"))
+    return Report("complaint", (Fate(recipient=who.address if who else None, action="failed", text=said[:60]),), about)
+
+
+def _disposition(blocks: list[Headers], about: tuple[str, ...]) -> Report:
+    fields = blocks[0] if blocks else Headers([])
+    original = ids(fields.raw("original-message-id"))
+    read = "displayed" in fields.tokens("disposition").partition(";")[2]
+    fate = Fate(recipient=_recipient(fields), action="delivered", text=fields.tokens("disposition")[:200])
+    return Report("read_receipt" if read else "notice", (fate,), tuple(dict.fromkeys((*original, *about))))
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def _in_words(headers: Headers, text: str, about: tuple[str, ...]) -> Report | None:
+    listed = [found.address for piece in headers.raw("x-failed-recipients").split(",") if (found := mailbox(piece))]
+    sender = mailbox(headers.raw("from"))
+    subject = headers.text("subject")[:500]
+    copy = _COPY.search(text)
+    words = text[: copy.start()] if copy else text
+    said = f"{subject}\n{words}"
+    delayed = sender is not None and is_unattended(sender.address) and _DELAYED.search(said) is not None
+    if not listed and not _FAILED.search(said):
+        return Report("notice", (), about) if delayed else None
+    if delayed and not _CODE.search(words):
+        return Report("notice", (), about)
+    recipients = list(dict.fromkeys([*listed, *([] if listed else _recipients(words))]))[:MAX_FATES]
+    return Report("bounce", tuple(_fate_in_words(r, recipients, words) for r in recipients or (None,)), about)
+
+
+def _recipients(words: str) -> Iterator[str]:
+    for pattern in (_LINE_ADDRESS, _TOLD):
+        found = [normal_address(match[1].rstrip(".")) for match in pattern.finditer(words)]
+        found = [one for one in found if not is_unattended(one) and "." in one.rpartition("@")[2]]
+        if found:
+            yield from found
+            return
+
+
+def _fate_in_words(recipient: str | None, everybody: list[str], words: str) -> Fate:
+    """What is said below this recipient, up to the next one."""
+    place = words.lower().find(recipient.lower()) if recipient else -1
+    own = words[place:] if place >= 0 else words
+    later = [at for other in everybody if other != recipient and (at := own.find(other)) > 0]
+    own = own[: min(later, default=len(own))]
+    if not (_STATUS.search(own) or _CODE.search(own) or _SOFT.search(own)):
+        own = words
+    status = next((found[1] for found in _STATUS.finditer(own) if found[1][0] != "2"), None)
+    reason = " ".join(own.split())[:DIAGNOSTIC_CHARS]
+    return Fate(recipient=recipient, action="failed", hard=_is_hard(status, own), status=status, text=reason)

@@ -1,0 +1,86 @@
+"""Is the From what it says? Authentication-Results (RFC 8601), as far as they are our own server's.
+
+Rule: anybody may write such a field into his mail. The topmost one that bears our server's name counts, with those of
+the same server right beside it; what stands below a further `Received` was there before the mail reached us.
+Rule: an SPF pass says something about a server and nothing about the From. DMARC does, and an aligned DKIM signature.
+"""
+
+import re
+from collections.abc import Sequence
+
+from adapters._mail.headers import Headers
+from adapters._mail.model import Mail, Verdict
+
+UNNAMED = "-"
+"""Among `authserv_ids`: believe the topmost field without a name."""
+_PAIR = re.compile(r"([a-z0-9_.-]{1,60})\s*=\s*(\"[^\"]{0,400}\"|[^\s;\"]{1,400})")
+MAX_FIELDS = 20
+
+
+def read_verdicts(headers: Headers) -> tuple[Verdict, ...]:
+    found: list[Verdict] = []
+    hop = 0
+    for name, value in headers.fields:
+        hop += name == "received"
+        if name == "authentication-results" and len(found) < MAX_FIELDS:
+            found.append(_verdict(value[:8192], hop))
+    return tuple(found)
+
+
+def _verdict(value: str, hop: int) -> Verdict:
+    first, *rest = _without_comments(value).lower().split(";")
+    name = "" if "=" in first else first.split()[0] if first.split() else ""
+    results: list[tuple[str, str, dict[str, str]]] = []
+    for piece in [first, *rest] if "=" in first else rest:
+        pairs = [(key, text.strip('"')) for key, text in _PAIR.findall(piece)]
+        if pairs:
+            (method, result), *properties = pairs
+            results.append((method.partition("/")[0], result, dict(properties)))
+    return Verdict(authserv_id=name, hop=hop, results=tuple(results))
+
+
+def _without_comments(value: str) -> str:
+    kept, depth, skip = [], 0, False
+    for char in value:
+        if skip:
+            skip = False
+        elif char == "\\":
+            skip = True
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth = max(0, depth - 1)
+        elif not depth:
+            kept.append(char)
+    return "".join(kept)
+
+
+def our_results(
+    verdicts: Sequence[Verdict], authserv_ids: Sequence[str]
+) -> tuple[tuple[str, str, dict[str, str]], ...]:
+    """Of the topmost field of ours and its neighbours."""
+    wanted = {"" if id == UNNAMED else id.lower() for id in authserv_ids}
+    ours = [verdict for verdict in verdicts if verdict.authserv_id in wanted]
+    if not ours:
+        return ()
+    top = ours[0]
+    beside = (v for v in ours if (v.authserv_id, v.hop) == (top.authserv_id, top.hop))
+    return tuple(result for verdict in beside for result in verdict.results)
+
+
+def is_aligned(mail: Mail, authserv_ids: Sequence[str]) -> bool:
+    """Whether our own server found that the domain of the From stands behind this mail."""
+    if len(mail.from_) != 1:
+        return False
+    domain = mail.from_[0].address.rpartition("@")[2].lower()
+    results = our_results(mail.verdicts, authserv_ids)
+    dmarc = [(result, said) for method, result, said in results if method == "dmarc"]
+    if dmarc:
+        return any(result == "pass" and said.get("header.from", domain) == domain for result, said in dmarc)
+    return any(method == "dkim" and result == "pass" and _signs_for(said, domain) for method, result, said in results)
+
+
+def _signs_for(said: dict[str, str], domain: str) -> bool:
+    """The signing domain is the From's own, or one above it."""
+    signer = said.get("header.d") or said.get("header.i", "").rpartition("@")[2]
+    return signer == domain or ("." in signer and domain.endswith("." + signer))
