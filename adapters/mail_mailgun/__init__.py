@@ -1,0 +1,83 @@
+"""Mail through Mailgun's routes.
+
+Setting it up: docs/adapters/mail_mailgun.md. In: parse.py. Out: SMTP, as all mail.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from adapters._mail.content import SENDS
+from adapters._mail.webhook import HookConfig, Postbox
+from adapters.base import (
+    Capabilities,
+    Carried,
+    Flow,
+    Outcome,
+    RawInbound,
+    Registration,
+    Reply,
+    Secret,
+    SendContext,
+    Sent,
+)
+from adapters.mail_mailgun.parse import event_of, is_event, posted_of, with_token
+from adapters.mail_mailgun.signature import check
+from normalizer.envelope import Envelope
+from normalizer.ids import EndpointId
+
+TYPE = "mail_mailgun"
+CAPABILITIES = Capabilities(
+    echo=True,
+    text_limit=100_000,
+    sends=SENDS,
+    content_types=frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}),
+    max_body_bytes=30_000_000,
+    heavy=True,
+    automatic_per_hour=10,
+)
+
+
+class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    signing_keys: Annotated[
+        tuple[Secret, ...],
+        Meta(description="HTTP webhook signing keys; several while one is being replaced."),
+    ] = ()
+    max_age_s: Annotated[int, Meta(ge=1, description="Older posts are refused. Mailgun repeats one for 8 hours.")] = (
+        30_600
+    )
+
+    def problems(self) -> Sequence[str]:
+        missing = [] if self.signing_keys else ["signing_keys is missing"]
+        return [*missing, *self.mail_problems()]
+
+
+class Mailgun:
+    capabilities = CAPABILITIES
+
+    def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
+        self._config = config
+        self._postbox = Postbox(endpoint_id, TYPE, config)
+
+    def verify(self, raw: RawInbound) -> Reply | None:
+        check(raw, self._config.signing_keys, self._config.max_age_s)
+        return None
+
+    def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
+        return Reply(200)
+
+    def parse(self, raw: RawInbound) -> Sequence[Envelope]:
+        if is_event(raw):
+            return [event_of(raw, self._postbox)]
+        posted = posted_of(raw)
+        return with_token(self._postbox.read(raw, posted), posted)
+
+    def carried(self, raw: RawInbound) -> Sequence[Carried]:
+        return [] if is_event(raw) else self._postbox.files(posted_of(raw))
+
+    def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        return (yield from self._postbox.send(message, ctx))
+
+
+REGISTRATION = Registration(type=TYPE, config=Config, build=Mailgun)

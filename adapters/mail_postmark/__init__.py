@@ -1,0 +1,90 @@
+"""Mail through Postmark's inbound webhook.
+
+Setting it up: docs/adapters/mail_postmark.md. In: parse.py. Out: SMTP, as all mail.
+"""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from adapters._mail.content import SENDS
+from adapters._mail.webhook import HookConfig, Postbox
+from adapters.base import (
+    Capabilities,
+    Carried,
+    Flow,
+    Outcome,
+    RawInbound,
+    Registration,
+    Reply,
+    Secret,
+    SendContext,
+    Sent,
+    Unauthentic,
+)
+from adapters.mail_postmark.parse import event_of, is_event, posted_of
+from normalizer.envelope import Envelope
+from normalizer.ids import EndpointId
+
+TYPE = "mail_postmark"
+CAPABILITIES = Capabilities(
+    echo=True,
+    text_limit=100_000,
+    sends=SENDS,
+    content_types=frozenset({"application/json"}),
+    max_body_bytes=50_000_000,
+    heavy=True,
+    automatic_per_hour=10,
+)
+
+
+class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    hook_user: Annotated[str, Meta(description="User name in the webhook's URL.", min_length=1)] = "postmark"
+    hook_passwords: Annotated[
+        tuple[Secret, ...],
+        Meta(description="Password in the webhook's URL; several while one is being replaced."),
+    ] = ()
+
+    def problems(self) -> Sequence[str]:
+        missing = [] if self.hook_passwords else ["hook_passwords is missing"]
+        colon = ["hook_user may not hold a colon"] if ":" in self.hook_user else []
+        return [*missing, *colon, *self.mail_problems()]
+
+
+class Postmark:
+    capabilities = CAPABILITIES
+
+    def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
+        pairs = [f"{config.hook_user}:{password}".encode() for password in config.hook_passwords]
+        self._accepted = [b"Basic " + b64encode(pair) for pair in pairs]
+        self._postbox = Postbox(endpoint_id, TYPE, config)
+
+    def verify(self, raw: RawInbound) -> Reply | None:
+        """HTTP Basic (RFC 7617): Postmark signs nothing."""
+        if raw.method != "POST":
+            raise Unauthentic("only POST")
+        given = raw.headers.get("authorization", "").encode("utf-8", "surrogatepass")
+        fits = False
+        for accepted in self._accepted:
+            fits |= hmac.compare_digest(accepted, given)
+        if not fits:
+            raise Unauthentic("no credentials of ours")
+        return None
+
+    def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
+        return Reply(200)
+
+    def parse(self, raw: RawInbound) -> Sequence[Envelope]:
+        return [event_of(raw, self._postbox)] if is_event(raw) else self._postbox.read(raw, posted_of(raw))
+
+    def carried(self, raw: RawInbound) -> Sequence[Carried]:
+        return [] if is_event(raw) else self._postbox.files(posted_of(raw))
+
+    def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        return (yield from self._postbox.send(message, ctx))
+
+
+REGISTRATION = Registration(type=TYPE, config=Config, build=Postmark)

@@ -1,0 +1,121 @@
+"""SendGrid's forms to mails: `email` where the whole message is sent (`Send Raw`), else the fields put together again.
+
+Rule: each field is in a charset of its own, which `charsets` tells; what it does not tell is UTF-8.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from adapters._mail.charset import decoded
+from adapters._mail.formdata import Field, Fields, by_name, read_form
+from adapters._mail.rebuild import Piece, rebuilt
+from adapters._mail.webhook import Postbox, Posted
+from adapters.base import Malformed, RawInbound
+from normalizer.envelope import Envelope
+
+MAIL = ("email", "headers", "from", "text", "html")
+"""A form with none of these is no mail."""
+OWN = (("From", "from"), ("To", "to"), ("Cc", "cc"), ("Subject", "subject"))
+EVENTS_MAX = 2_000
+NAME = "sendgrid/"
+
+_DKIM = re.compile(r"@?([a-z0-9.-]{1,253})\s*:\s*pass\b", re.IGNORECASE)
+_HEADER = re.compile(r"^([\x21-\x39\x3b-\x7e]{1,100}):[ \t]?(.*(?:\r?\n[ \t].*)*)", re.MULTILINE)
+
+
+class Envelope_(Struct, frozen=True, rename={"from_": "from"}):
+    to: tuple[str, ...] = ()
+    from_: str | None = None
+
+
+def is_event(raw: RawInbound) -> bool:
+    """What became of things that were sent, rather than a mail."""
+    return raw.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def event_of(raw: RawInbound, postbox: Postbox) -> Sequence[Envelope]:
+    try:
+        slices = msgspec.json.decode(raw.body, type=list[Raw])
+    except (ValueError, RecursionError):
+        raise Malformed("no list of events") from None
+    if len(slices) > EVENTS_MAX:
+        raise Malformed("too many events")
+    return [_event(raw, postbox, slice_, place) for place, slice_ in enumerate(slices)]
+
+
+def _event(raw: RawInbound, postbox: Postbox, slice_: Raw, place: int) -> Envelope:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(slice_, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        fields = {}
+    what, id = fields.get("event"), fields.get("sg_event_id")
+    key = f"{NAME}{id}" if isinstance(id, str) and id else None
+    return postbox.notice(raw, f"event:{what}" if isinstance(what, str) else "event", key, slice_, place=place)
+
+
+def posted_of(raw: RawInbound) -> Posted:
+    """Raises Malformed."""
+    form = read_form(raw)
+    fields = by_name(form)
+    if not any(name in fields for name in MAIL):
+        raise Malformed("no mail in it")
+    whole, envelope = fields.get("email"), _envelope(fields)
+    return Posted(
+        data=whole.data if whole else _rebuilt(fields, form),
+        mail_from=envelope.from_,
+        recipients=envelope.to,
+        signed_by=tuple(_DKIM.findall(fields["dkim"].text[:4_096])) if "dkim" in fields else (),
+    )
+
+
+def _envelope(fields: Fields) -> Envelope_:
+    try:
+        return msgspec.json.decode(fields["envelope"].data, type=Envelope_)
+    except (KeyError, ValueError, RecursionError):
+        return Envelope_()
+
+
+def _rebuilt(fields: Fields, form: Sequence[Field]) -> bytes:
+    try:
+        charsets = msgspec.json.decode(fields["charsets"].data, type=dict[str, str])
+    except (KeyError, ValueError, RecursionError):
+        charsets = {}
+    texts = {name: decoded(field.data, charsets.get(name, "utf-8")) for name, field in fields.items()
+             if not field.filename and not name.startswith("attachment")}  # fmt: skip
+    headers = list(_headers(texts))
+    return rebuilt(headers, texts.get("text"), texts.get("html"), list(_files(fields, form)))
+
+
+def _headers(texts: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """All fields as they stood in the mail; those that have a field of the form in its words."""
+    own = {name.lower(): texts[key] for name, key in OWN if texts.get(key)}
+    for name, value in _HEADER.findall(texts.get("headers", "")):
+        if name.lower() not in own:
+            yield name, value
+    for name, key in OWN:
+        if texts.get(key):
+            yield name, texts[key]
+
+
+def _files(fields: Fields, form: Sequence[Field]) -> Iterator[Piece]:
+    try:
+        told = msgspec.json.decode(fields["attachment-info"].data, type=dict[str, dict[str, Any]])
+    except (KeyError, ValueError, RecursionError):
+        told = {}
+    for field in form:
+        if re.fullmatch(r"attachment\d{1,4}", field.name, re.ASCII):
+            yield _file(field, told.get(field.name, {}))
+
+
+def _file(field: Field, told: dict[str, Any]) -> Piece:
+    said = {key: value for key, value in told.items() if isinstance(value, str) and value}
+    return Piece(
+        data=field.data,
+        mime=said.get("type") or field.mime,
+        filename=said.get("filename") or field.filename,
+        content_id=said.get("content-id"),
+    )
