@@ -65,16 +65,17 @@ class Letter(Struct, frozen=True):
 
 def compose(message: Envelope, body: Message, content: Content, ctx: SendContext, sender: Sender) -> Letter:
     """Raises Refused for an address that can not be written to."""
-    to = recipient(ctx.leg.address)
+    to = recipients(ctx.leg.address)
     ours = _checked(sender.address)
-    thread, root = _thread(message, ctx, sender.token_key, _domain(ours))
-    message_id = message_id_for(ctx.echo_key, thread, sender.token_key, _domain(ours))
     answered = _answered(body, ctx)
+    known = ctx.leg.native_thread or message.native_thread or answered or ctx.echo_key
+    thread, root = _thread(known, sender.token_key, _domain(ours))
+    message_id = message_id_for(ctx.echo_key, thread, sender.token_key, _domain(ours))
     automatic = message.author in ("ai", "system")
     head = [
         field("Date", [format_datetime(ctx.now)]),
         field("From", mailbox(ours, sender.name)),
-        field("To", mailbox(to, message.party.name)),
+        field("To", mailbox(to[0], message.party.name) if len(to) == 1 else [f"{one}," for one in to[:-1]] + [to[-1]]),
         field("Reply-To", mailbox(_reply_to(sender, ours, thread), sender.name)),
         field("Subject", unstructured(_subject(body, content, ctx))),
         field("Message-ID", [f"<{message_id}>"]),
@@ -85,7 +86,7 @@ def compose(message: Envelope, body: Message, content: Content, ctx: SendContext
         server=sender.server,
         login=sender.login,
         sender="" if automatic and sender.empty_sender else _checked(sender.return_path or ours),
-        recipients=(to,),
+        recipients=to,
         message="".join(head).encode() + _body(content, message_id),
         attachments=tuple(content.files),
     )
@@ -95,10 +96,11 @@ def compose(message: Envelope, body: Message, content: Content, ctx: SendContext
 # --- addresses ----------------------------------------------------------------------------------------------------
 
 
-def recipient(address: Address) -> str:
+def recipients(address: Address) -> tuple[str, ...]:
+    """One, or those of a group, each once."""
     if address.scheme is not Scheme.MAILTO:
         raise Refused(f"an address of {address.scheme.value} is not reached by mail")
-    return _checked(address.value)
+    return tuple(dict.fromkeys(_checked(one) for one in address.value.split(",")))
 
 
 def _checked(address: str) -> str:
@@ -122,15 +124,12 @@ def _reply_to(sender: Sender, ours: str, thread: str) -> str:
 # --- the thread ---------------------------------------------------------------------------------------------------
 
 
-def _thread(message: Envelope, ctx: SendContext, key: str, domain: str) -> tuple[str, str]:
+def _thread(known: str, key: str, domain: str) -> tuple[str, str]:
     """Its name, and what References begin with: the first message of it, or an anchor of ours in its place."""
-    known = ctx.leg.native_thread or message.native_thread or ""
     if _THREAD.fullmatch(known):
         return known, anchor_for(known, key, domain)
-    if (first := _message_id(known)) is not None:
-        return thread_of(first), first
-    thread = thread_of(known or ctx.echo_key)
-    return thread, anchor_for(thread, key, domain)
+    thread = thread_of(_message_id(known) or known)
+    return thread, _message_id(known) or anchor_for(thread, key, domain)
 
 
 def _answered(body: Message, ctx: SendContext) -> str | None:
