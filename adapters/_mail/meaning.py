@@ -68,7 +68,7 @@ def envelopes(mail: Mail, context: MailContext) -> Sequence[Envelope]:
         case "notice":
             return [made.unsupported("mail:notice")]
         case "message" | "automatic" | "list" | "calendar":
-            return [made.message()]
+            return [made.message()] if answered(mail, context) is not None else [made.nobodys()]
 
 
 class _Envelopes:
@@ -87,6 +87,10 @@ class _Envelopes:
             failures=tuple(self._failures()),
         )
         return self._envelope(body, who, automated=is_automated(self._mail, self._context))
+
+    def nobodys(self) -> Envelope:
+        """Nobody can be answered: it is not put aside in silence."""
+        return self._envelope(Unsupported(what="mail:no_sender"), Writer(Party()))
 
     def _parts(self) -> Iterator[Part]:
         text = self._mail.visible or ("" if self._mail.files else self._mail.subject or "")

@@ -119,7 +119,8 @@ class _Reader:
         if limit < end:
             self._cut["max_header_bytes"] = None
             later = min((at for at in self._blanks(limit - 3, end) if at >= 0), default=end)
-            return read_headers(self._data[start:limit], self._limits), later
+            headers = read_headers(self._data[start:limit], self._limits)
+            return headers, later if headers.fields or depth else start
         headers = read_headers(self._data[start:end], self._limits)
         # A text without a blank line is a header if it looks like one, else it is the text.
         return (headers, end) if headers.fields else (headers, start)

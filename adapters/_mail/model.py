@@ -137,7 +137,7 @@ class MailContext(Struct, frozen=True, kw_only=True):
 
     endpoint_id: EndpointId
     channel_type: str
-    account: str
+    account: str | None
     addresses: tuple[str, ...]
     """Our own, lower case."""
     token_keys: tuple[str, ...]

@@ -39,8 +39,8 @@ _COPY = re.compile(
 _FAILED = re.compile(
     r"(?i)undeliver|not be delivered|couldn.t be delivered|could not deliver|delivery (?:status|has failed"
     r"|failure|failed|to the following|incomplete)|returned mail|mail delivery (?:failed|system|subsystem)"
-    r"|failure notice|unzustellbar|nicht zugestellt|zustellung fehlgeschlagen|non remis|échec de la remise|no se pudo entregar"
-    r"|non (?:è )?recapitat"
+    r"|failure notice|unzustellbar|nicht zugestellt|zustellung fehlgeschlagen|non remis|échec de la remise"
+    r"|no se pudo entregar|non (?:è )?recapitat"
     r"|did not reach|wasn.t able to deliver|unable to deliver|permanent(?:ly)? (?:error|fail)|message (?:was )?rejected"
     r"|undelivered|não (?:pôde ser )?entregue|mail system error|kan niet worden bezorgd"
 )

@@ -39,28 +39,28 @@ class Words(Struct, frozen=True):
     """The text as its sender wrote it, empty when `text` was made of HTML."""
 
 
-def blocks(part: Part) -> Iterator[Block]:
-    """In reading order."""
+def blocks(part: Part, *, alone: bool = True) -> Iterator[Block]:
+    """In reading order. `alone`: it is the whole message, so that a name makes no file of it."""
     match part.mime:
         case "multipart/alternative" if part.children:
             both = Block([], [])
             for child in part.children:
-                for block in blocks(child):
+                for block in blocks(child, alone=False):
                     # The last one is the best one (RFC 2046 §5.1.4).
                     both.plain, both.html = block.plain or both.plain, block.html or both.html
             yield both
         case "multipart/related" if part.children:
             start = part.parameters.get("start", "").strip("<> ")
             root = (c for c in part.children if start and c.headers.raw("content-id").strip("<> ") == start)
-            yield from blocks(next(root, part.children[0]))
+            yield from blocks(next(root, part.children[0]), alone=False)
         case "multipart/signed" | "multipart/report" if part.children:
-            yield from blocks(part.children[0])
+            yield from blocks(part.children[0], alone=False)
         case "multipart/encrypted":
             return
         case _ if part.children:
             for child in part.children:
-                yield from blocks(child)
-        case "text/plain" | "text/html" if part.disposition != "attachment" and not part.filename:
+                yield from blocks(child, alone=False)
+        case "text/plain" | "text/html" if part.disposition != "attachment" and (alone or not part.filename):
             yield Block([part], []) if part.mime == "text/plain" else Block([], [part])
         case _:
             return
@@ -114,21 +114,22 @@ def plain_text(tree: Tree, part: Part, limits: MailLimits) -> str:
 
 def unflowed(text: str, delsp: bool = False) -> str:
     """Lines that were broken for the way are joined again (RFC 3676); each depth of quoting by itself."""
-    made: list[str] = []
+    made: list[list[str]] = []
     flowing, before = False, 0
     for line in text.split("\n"):
         bare = line.lstrip(">")
         depth = len(line) - len(bare)
         bare = bare.removeprefix(" ")
         signs = bare == "-- "
+        flows = bare.endswith(" ") and not signs
+        if flows and delsp:
+            bare = bare[:-1]
         if flowing and depth == before and not signs:
-            made[-1] += bare
+            made[-1].append(bare)
         else:
-            made.append(">" * depth + (" " if depth else "") + bare)
-        flowing, before = bare.endswith(" ") and not signs, depth
-        if flowing and delsp:
-            made[-1] = made[-1][:-1]
-    return "\n".join(made)
+            made.append([">" * depth + (" " if depth else "") + bare])
+        flowing, before = flows, depth
+    return "\n".join(map("".join, made))
 
 
 # --- files --------------------------------------------------------------------------------------------------------
