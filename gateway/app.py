@@ -15,12 +15,13 @@ from aiohttp import web
 
 from gateway import live
 from gateway.clock import MS_SHIFT, Clock, Ids
-from gateway.compose import ENGINE_LANE, mount, performer, processor
+from gateway.compose import ENGINE_LANE, listeners, mount, performer, processor
 from gateway.core import Core
 from gateway.credentials import Credentials
 from gateway.directory import Directory
 from gateway.itemlog import stream_for
 from gateway.levels import levels, show
+from gateway.listen import Listeners
 from gateway.media import MediaLinks, MediaStore
 from gateway.observe import Metrics, configure, lines
 from gateway.perform import Performer
@@ -29,7 +30,7 @@ from gateway.receive import Receiver
 from gateway.report import Report
 from gateway.security import subkey
 from gateway.settings import Config
-from gateway.store import grants, intake, migrate, outbox
+from gateway.store import cursors, grants, intake, migrate, outbox
 from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
 from gateway.store.store import Store, StoreUnavailable, open_store
@@ -51,8 +52,11 @@ ANSWERED_KEPT_MS = 10 * 60_000
 class House:
     """A running gateway: its core, its rooms, and what they share."""
 
-    def __init__(self, core: Core, processor: Processor, performer: Performer, state: "State") -> None:
-        self.core, self.processor, self.performer, self.state = core, processor, performer, state
+    def __init__(
+        self, core: Core, processor: Processor, performer: Performer, listeners: Listeners, state: "State"
+    ) -> None:
+        self.core, self.processor, self.performer, self.listeners = core, processor, performer, listeners
+        self.state = state
         self.log = lines("house")
 
     async def prepare(self) -> None:
@@ -62,6 +66,7 @@ class House:
         if self.core.store.database is SQLITE:
             await self.core.store.write(intake.void_claims)
             await self.core.store.write(outbox.void_claims)
+            await self.core.store.write(cursors.void_leases)
             await self.core.store.write(grants.void_leases)
 
     async def rooms(self) -> None:
@@ -72,6 +77,7 @@ class House:
                 group.create_task(self._watch_disk(), name="disk"),
                 group.create_task(self._look(), name="look"),
                 group.create_task(self._sweep(), name="sweep"),
+                group.create_task(self.listeners.run(), name="listen"),
             ]
             work = [
                 group.create_task(self.processor.run(), name="process"),
@@ -184,7 +190,8 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     )
     made.append(live.Sockets(core))
     owner = ids.new("node")
-    return House(core, processor(core, owner, report), performer(core, owner, report), state)
+    rooms = processor(core, owner, report), performer(core, owner, report)
+    return House(core, *rooms, listeners(core, owner), state)
 
 
 def _highest(store: Store) -> int:
@@ -257,9 +264,10 @@ def _url_of(runner: web.AppRunner, config: Config) -> str:
 
 
 async def _drain(house: House, rooms: "asyncio.Task[None]") -> None:
-    """Requests first, then the rooms: what was acknowledged last may still be processed."""
+    """Listeners and requests first, then the rooms: what was acknowledged last may still be processed."""
     house.state.draining = True
     house.log.info("draining")
+    await house.listeners.stop()
     await live.close_all(house.core)
     house.processor.stop()
     house.performer.stop()

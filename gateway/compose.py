@@ -11,6 +11,8 @@ from gateway.directory import Directory, Mounted
 from gateway.engines.base import Engine
 from gateway.engines.builtin import BuiltinConfig, BuiltinEngine
 from gateway.engines.echo import EchoEngine
+from gateway.listen import Listeners
+from gateway.listen.base import Parts
 from gateway.perform import Performer, PerformSettings
 from gateway.perform.ask import Asker, AskSettings, Breaker
 from gateway.perform.calls import Calls
@@ -85,6 +87,22 @@ def _asker(core: Core, report: Report) -> Asker | None:
         task.add_done_callback(entering.discard)
 
     return Asker(core.store, engine, Breaker(settings, core.clock, changed), settings)
+
+
+def listeners(core: Core, owner: str) -> Listeners:
+    parts = Parts(
+        store=core.store,
+        receiver=core.receiver,
+        credentials=core.credentials,
+        clock=core.clock,
+        ids=core.ids,
+        wake=core.wake,
+        settings=core.config.listen,
+        owner=owner,
+        disk_full=core.disk_full,
+        hooks=f"{core.config.public_url}/hooks/",
+    )
+    return Listeners(parts, core.directory.endpoints.values(), core.metrics)
 
 
 def make_engine(config: Config) -> Engine | None:

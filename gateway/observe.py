@@ -33,8 +33,9 @@ FIELDS: Mapping[str, Shape] = {
     # what happened
     "code": "code", "command": "code", "error": "code", "event": "words", "holder": "code", "kind": "code",
     "level": "code", "logger": "code", "method": "code", "outcome": "code", "provider_code": "code",
-    "reason": "code", "room": "code", "route": "place", "setting": "code", "signal": "code", "state": "code",
-    "status": "number", "task": "code", "timestamp": "place", "verdict": "code", "version": "code", "where": "place",
+    "reason": "code", "room": "code", "route": "place", "setting": "code", "signal": "code", "source": "code",
+    "state": "code", "status": "number", "task": "code", "timestamp": "place", "verdict": "code", "version": "code",
+    "where": "place",
     # how much, how often, how long
     "attempt": "number", "batch": "number", "bytes": "number", "calls": "number", "count": "number",
     "depth": "number", "due_ms": "number", "duration_ms": "number", "duplicates": "number", "epoch": "number",
@@ -210,6 +211,9 @@ class Metrics:
         self.intake_age_seconds = self._gauge("intake_age_seconds", "How long the oldest of these is due")
         self.unknown_accounts = self._counter(
             "unknown_accounts", "Inbound for an account that no channel has: somebody must look", "endpoint"
+        )
+        self.source_heard_seconds = self._gauge(
+            "source_heard_seconds", "How long nothing was heard of a source that we dial or ask", "endpoint", "source"
         )
         # room 2
         self.processed = self._counter("processed", "Envelopes that room 2 stored", "channel", "kind")

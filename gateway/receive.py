@@ -5,14 +5,18 @@ Rule: `receive` returns after the commit, or raises StoreUnavailable; there is n
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
 from adapters.base import Outcome, RawInbound
 from gateway.clock import Ids
+from gateway.store import cursors, intake
+from gateway.store.cursors import Step
 from gateway.store.facts import fact_row
 from gateway.store.intake import IntakeRow
 from gateway.store.store import Store, StoreUnavailable
+from gateway.store.tx import Tx
 from gateway.wake import Wake
 from router.events import Fact
 
@@ -21,19 +25,40 @@ ENTER_AGAIN_S = 1.0
 _encode_raw = msgspec.msgpack.Encoder().encode
 
 
+def _keep(tx: Tx, rows: list[IntakeRow], step: Step) -> None:
+    intake.add(tx, rows)
+    cursors.move(tx, step)
+
+
 class Receiver:
     def __init__(self, store: Store, ids: Ids, wake: Wake) -> None:
         self._store, self._ids, self._wake = store, ids, wake
 
     async def receive(self, raw: RawInbound, *, outcome_ms: int | None = None) -> Outcome | None:
         """`outcome_ms`: wait so long for what room 2 makes of it. None: not asked for, or not done in time."""
-        lane = raw.session or raw.endpoint_id
-        row = IntakeRow(self._ids.intake(), raw.endpoint_id, lane, "raw", _encode_raw(raw), outcome_ms is not None)
+        row = self._row(raw, outcome_ms is not None)
         if outcome_ms is not None:
             return await self._enter(row, outcome_ms)
         await self._store.receive([row])
         self._wake.intake.ring()
         return None
+
+    async def receive_from(self, raws: Sequence[RawInbound], step: Step | None = None) -> None:
+        """What a source gave, and with it, in one transaction, how far it is read now (None: it has no cursor).
+
+        Raises StoreUnavailable, and LostClaim when somebody else listens to the source by now: nothing is kept then.
+        """
+        rows = [self._row(raw) for raw in raws]
+        if step is None:
+            await self._store.receive(rows)
+        else:
+            await self._store.write(lambda tx: _keep(tx, rows, step), room="receive", items=len(rows))
+        if rows:
+            self._wake.intake.ring()
+
+    def _row(self, raw: RawInbound, wants_outcome: bool = False) -> IntakeRow:
+        lane = raw.session or raw.endpoint_id
+        return IntakeRow(self._ids.intake(), raw.endpoint_id, lane, "raw", _encode_raw(raw), wants_outcome)
 
     async def enter(self, fact: Fact, lane: str, *, outcome_ms: int | None = None) -> Outcome | None:
         row = fact_row(self._ids.intake(), fact, lane, outcome_ms is not None)

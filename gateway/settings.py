@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 import router.policy
 from adapters.base import ChannelSpec, EndpointConfig, Secret
 from gateway.credentials import CredentialSettings
+from gateway.listen.base import ListenSettings
 from gateway.media import MediaSettings
 from gateway.transport.guard import GuardSettings
 from gateway.transport.http import TransportSettings
@@ -196,6 +197,10 @@ class Credentials(CredentialSettings, frozen=True, kw_only=True, forbid_unknown_
     """How access tokens are renewed, for endpoints that log in with OAuth 2.0."""
 
 
+class Listen(ListenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sources that we dial or ask ourselves: mailboxes, sockets that a provider opens for us, pulls."""
+
+
 class Rates(RateSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How calls are spread over time."""
 
@@ -264,6 +269,7 @@ class Config(Struct, frozen=True, kw_only=True):
     media: Media = Media()
     transport: Transport = Transport()
     credentials: Credentials = Credentials()
+    listen: Listen = Listen()
     rates: Rates = Rates()
     guard: Guard = Guard()
     api: Api = Api()
@@ -301,5 +307,6 @@ class Config(Struct, frozen=True, kw_only=True):
 
 SECTIONS: dict[str, type[Any]] = {
     "server": Server, "store": Store, "rooms": Rooms, "ai": Ai, "policy": Policy, "media": Media,
-    "transport": Transport, "credentials": Credentials, "rates": Rates, "guard": Guard, "api": Api, "log": Log,
+    "transport": Transport, "credentials": Credentials, "listen": Listen, "rates": Rates, "guard": Guard, "api": Api,
+    "log": Log,
 }  # fmt: skip

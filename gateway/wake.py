@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from adapters.base import Outcome
 from gateway.store.outbox import Held
-from normalizer.ids import IntakeId, LegId
+from normalizer.ids import EndpointId, IntakeId, LegId
 
 
 class Bell:
@@ -21,13 +21,13 @@ class Bell:
     def ring(self) -> None:
         self._event.set()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Until it rings, but no longer than this."""
+    async def wait(self, timeout_s: float) -> bool:
+        """Until it rings, but no longer than this. Whether it rang."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._event.wait()
+                return await self._event.wait()
         except TimeoutError:
-            return
+            return False
         finally:
             self._event.clear()
 
@@ -39,6 +39,7 @@ class Wake:
         self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)
         self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
         self._starters: list[Callable[[list[Held]], None]] = []
+        self._missing: dict[tuple[EndpointId, str], Bell] = {}
         self._listeners: list[Callable[[LegId, bytes], None]] = []
 
     def listen(self, call: Callable[[LegId, bytes], None]) -> None:
@@ -71,6 +72,15 @@ class Wake:
             call(leg, frame)
         for event in self._legs.get(leg, ()):
             event.set()
+
+    def missing(self, endpoint: EndpointId, source: str) -> Bell:
+        """Rings when something that the endpoint was sent could not be kept: where it can be pulled it is asked for."""
+        return self._missing.setdefault((endpoint, source), Bell())
+
+    def missed(self, endpoint: EndpointId) -> None:
+        for (own, _), bell in self._missing.items():
+            if own == endpoint:
+                bell.ring()
 
     def expect(self, row: IntakeId) -> "asyncio.Future[Outcome]":
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

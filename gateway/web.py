@@ -159,6 +159,8 @@ def _refused(
             arrived(core, mounted, request, "webhook", path=request.match_info.get("tail", ""))
         )
     response = _counted(core, mounted, request, code, problem(status, code, headers))
+    if status == 503:
+        core.wake.missed(mounted.id)
     if status in (408, 413):
         # Nobody reads the rest of the body: the connection ends with the answer.
         response.force_close()
