@@ -1,7 +1,8 @@
 """The HTTP surface: providers' webhooks, probes, metrics; it hangs the other surfaces' routes beside them.
 
 Rule: a 2xx is given after the signature is checked on the raw bytes and one durable transaction holds them.
-Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may give up on a 4xx.
+Rule: trouble of ours is 503 and never 4xx: a provider repeats a 503 and may give up on a 4xx. Where somebody is on the
+line the channel itself has the answer to it.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
-from adapters.base import LegRead, LegUpload, RawInbound, Reply, Unauthentic
+from adapters.base import LegRead, LegUpload, RawInbound, Reply, Rings, Unauthentic
 from gateway import api, live, uploads
 from gateway.answers import problem, to_response
 from gateway.arrival import arrived
@@ -57,9 +58,9 @@ async def hook(core: Core, mounted: Mounted, request: web.Request) -> web.Stream
 
 
 async def _hook(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
-    if core.draining():
+    if core.draining() and not isinstance(mounted.adapter, Ringing):
         return _refused(core, mounted, request, 503, "draining", retry_after_s=5)
-    if core.disk_full():
+    if core.disk_full() and not isinstance(mounted.adapter, Ringing):
         return _refused(core, mounted, request, 503, "disk_full", retry_after_s=60)
     type_, able = request.content_type, mounted.adapter.capabilities
     if type_ not in able.content_types and request.body_exists:
@@ -106,9 +107,10 @@ async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawI
         case Reply():
             return _counted(core, mounted, request, "handshake", _said(core, request, verdict))
         case LegRead():
-            return _counted(
-                core, mounted, request, "read", _said(core, request, await live.read_leg(core, mounted, raw, verdict))
-            )
+            reply = await live.read_leg(core, mounted, raw, verdict)
+            if reply.status == 503:
+                return _unkept(core, mounted, request, raw, "store_unavailable", reply)
+            return _counted(core, mounted, request, "read", _said(core, request, reply))
         case LegUpload():
             return _refused(core, mounted, request, 415, "multipart_expected")
         case None:
@@ -129,11 +131,36 @@ def _verified(
 
 async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.StreamResponse:
     waits = mounted.adapter.capabilities.answers == "processed"
+    if core.disk_full():
+        return _unkept(core, mounted, request, raw, "disk_full")
     try:
         outcome = await core.receiver.receive(raw, outcome_ms=core.config.server.call_outcome_ms if waits else None)
     except StoreUnavailable:
-        return _refused(core, mounted, request, 503, "store_unavailable", retry_after_s=1)
+        return _unkept(core, mounted, request, raw, "store_unavailable")
     return _counted(core, mounted, request, "kept", _said(core, request, mounted.adapter.respond(raw, outcome)))
+
+
+def _unkept(
+    core: Core, mounted: Mounted, request: web.Request, raw: RawInbound, code: str, refusal: Reply | None = None
+) -> web.StreamResponse:
+    """It could not be kept. Who is on the line is told something all the same; everybody else is asked to repeat."""
+    reply = _told_all_the_same(core, mounted, raw)
+    if reply is not None:
+        core.wake.missed(mounted.id)
+        return _counted(core, mounted, request, "rang", _said(core, request, reply))
+    if refusal is not None:
+        return _counted(core, mounted, request, code, _said(core, request, refusal))
+    return _refused(core, mounted, request, 503, code, retry_after_s=1)
+
+
+def _told_all_the_same(core: Core, mounted: Mounted, raw: RawInbound) -> Reply | None:
+    if not isinstance(mounted.adapter, Ringing):
+        return None
+    try:
+        return mounted.adapter.unavailable(raw)
+    except Exception:  # noqa: BLE001  because it is our second trouble, and there is still an answer to it
+        core.metrics.adapter_errors.labels(mounted.id, "unavailable").inc()
+        return None
 
 
 async def _upload(core: Core, mounted: Mounted, request: web.Request) -> web.StreamResponse:
@@ -165,6 +192,11 @@ def _refused(
         # Nobody reads the rest of the body: the connection ends with the answer.
         response.force_close()
     return response
+
+
+@runtime_checkable
+class Ringing(Rings, Protocol):
+    """An adapter whose callers hear our answer."""
 
 
 @runtime_checkable
