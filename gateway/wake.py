@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from adapters.base import Outcome
 from gateway.store.outbox import Held
+from gateway.streams import Streams
 from normalizer.ids import EndpointId, IntakeId, LegId
 
 
@@ -36,14 +37,18 @@ class Wake:
     def __init__(self) -> None:
         self.intake = Bell()
         self.outbox = Bell()
+        self.streams = Streams()
         self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)
         self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
         self._starters: list[Callable[[list[Held]], None]] = []
         self._missing: dict[tuple[EndpointId, str], Bell] = {}
-        self._listeners: list[Callable[[LegId, bytes], None]] = []
+        self._listeners: list[Callable[[LegId, bytes], bool]] = []
 
-    def listen(self, call: Callable[[LegId, bytes], None]) -> None:
-        """Called for every leg that is woken, with the frame to be shown once (empty: look into the store)."""
+    def listen(self, call: Callable[[LegId, bytes], bool]) -> None:
+        """Called for every leg that is woken, with the frame to be shown once (empty: look into the store).
+
+        It says whether anybody is there who will see it.
+        """
         self._listeners.append(call)
 
     def starts(self, call: Callable[[list[Held]], None]) -> None:
@@ -67,11 +72,12 @@ class Wake:
             if not watchers:
                 del self._legs[leg]
 
-    def leg(self, leg: LegId, frame: bytes = b"") -> None:
-        for call in self._listeners:
-            call(leg, frame)
+    def leg(self, leg: LegId, frame: bytes = b"") -> bool:
+        """Whether somebody in this process has the leg before him."""
+        seen = [call(leg, frame) for call in self._listeners]
         for event in self._legs.get(leg, ()):
             event.set()
+        return any(seen)
 
     def missing(self, endpoint: EndpointId, source: str) -> Bell:
         """Rings when something that the endpoint was sent could not be kept: where it can be pulled it is asked for."""

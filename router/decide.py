@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from normalizer.envelope import (
     AuthorKind,
     Body,
+    CallEvent,
     Envelope,
     Message,
     Part,
@@ -292,6 +293,11 @@ def fetches(envelope: Envelope) -> tuple[Command, ...]:
     """One for each part whose bytes are not here yet."""
     wanted = (place for place, part in media_parts(envelope.body) if part.media.stored is None)
     return tuple(FetchMedia(envelope.id, place) for place in wanted)
+
+
+def interrupts(envelope: Envelope) -> bool:
+    """True when somebody on the line did not let us finish."""
+    return isinstance(envelope.body, CallEvent) and envelope.body.event == "interrupted"
 
 
 def asks_for_something(envelope: Envelope) -> bool:

@@ -81,6 +81,10 @@ class Bind(Struct, frozen=True, kw_only=True):
     issued_at: Instant
     evidence: Evidence = Evidence.CHANNEL
     """Of the address, as on the envelopes of this leg: a merely claimed one has a leg of its own (`claim_key`)."""
+    account: str | None = None
+    """As on the envelopes; None: the endpoint has one channel."""
+    native_thread: str | None = None
+    """As on the envelopes, where each of the provider's threads is a leg."""
     resume_from: int | None = None
     since: Instant | None = None
     """Set: only what was said from then on is shown (a call knows nothing of calls before it)."""

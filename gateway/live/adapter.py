@@ -5,12 +5,16 @@ Rule: everything that differs between live channels is asked of their adapters; 
 
 from typing import Protocol, cast
 
-from adapters.base import Adapter, Lives
+from adapters.base import Adapter, Lives, Streams
 from gateway.directory import Mounted
 
 
 class Live(Adapter, Lives, Protocol):
     """Both sides of the contract."""
+
+
+class Streaming(Live, Streams, Protocol):
+    """One whose lines are heard while they are written."""
 
 
 def live_adapter(mounted: Mounted) -> Live | None:

@@ -13,12 +13,13 @@ from msgspec import Struct
 from adapters.base import Wire
 from gateway.core import Core
 from gateway.directory import Directory, from_ms, to_ms
-from gateway.store.reads import Shown, get_leg, wire_after, wire_before
+from gateway.store.reads import Shown, get_leg, wire_after, wire_before, wire_until
 from gateway.store.threads import LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
-from normalizer.address import Address, match_key
-from normalizer.envelope import Envelope, Message, media_parts
+from normalizer.address import Address
+from normalizer.envelope import AddressClaim, Envelope, Evidence, Message, media_parts
+from normalizer.identity import claim_key
 from normalizer.ids import EndpointId, LegId, leg_id
 
 OCTETS = "application/octet-stream"
@@ -37,6 +38,8 @@ class Start(Struct, frozen=True):
     leg: LegRow | None
     oldest: int
     """The lowest number that is still kept; one more than the head when nothing is."""
+    passed: int = 0
+    """The number of the last line that is not for this socket: it stood there before its time."""
 
     @property
     def head(self) -> int:
@@ -51,17 +54,21 @@ class Look(Struct, frozen=True):
     more: bool
 
 
-def leg_of(directory: Directory, endpoint: EndpointId, address: Address) -> LegId | None:
-    """None: the endpoint does not tell which of its channels sockets belong to."""
-    channel = directory.channel_for(endpoint, None)
-    return None if channel is None else leg_id(channel, match_key(address), None)
+def leg_of(
+    directory: Directory, endpoint: EndpointId, address: Address, evidence: Evidence = Evidence.CHANNEL,
+    account: str | None = None, native_thread: str | None = None,
+) -> LegId | None:  # fmt: skip
+    """None: the endpoint has no such channel, or does not tell which of several it is."""
+    channel = directory.channel_for(endpoint, account)
+    return None if channel is None else leg_id(channel, claim_key(AddressClaim(address, evidence)), native_thread)
 
 
-def start(tx: Tx, leg: LegId) -> Start:
+def start(tx: Tx, leg: LegId, since: datetime | None = None) -> Start:
     row = get_leg(tx, leg)
     first = wire_after(tx, leg, 0, 1) if row is not None and row.wire_head else []
     oldest = first[0].row.wire_seq if first else None
-    return Start(row, oldest or (row.wire_head if row is not None else 0) + 1)
+    passed = wire_until(tx, leg, to_ms(since)) if first and since is not None else 0
+    return Start(row, oldest or (row.wire_head if row is not None else 0) + 1, passed)
 
 
 def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None], urls: Urls) -> Look:

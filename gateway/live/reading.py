@@ -24,7 +24,7 @@ LOOK_S = 1.0
 
 
 async def read_leg(core: Core, mounted: Mounted, raw: RawInbound, read: LegRead) -> Reply:
-    adapter, leg = live_adapter(mounted), leg_of(core.directory, mounted.id, read.address)
+    adapter, leg = live_adapter(mounted), leg_of(core.directory, mounted.id, read.address, read.evidence)
     if adapter is None or leg is None:
         return Reply(404)
     event = core.wake.watch(leg)

@@ -11,18 +11,19 @@ Rule: thousands of these are open at once: slots, and no task or timer of its ow
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import WSMsgType, web
 from msgspec.structs import replace
 
 from adapters.base import Bind, Close, Keep, LiveSession, RawInbound, Relay, Say
 from gateway.directory import Mounted, to_ms
-from gateway.live.adapter import Live
-from gateway.live.lines import ENDED, Look, Start, leg_of, refusal
+from gateway.live.adapter import Live, Streaming
+from gateway.live.lines import ENDED, LAST, Look, Start, leg_of, refusal
 from gateway.live.pace import Pace
 from gateway.store.store import StoreUnavailable
-from normalizer.ids import LegId
+from gateway.streams import Sentence
+from normalizer.ids import EnvelopeId, LegId
 
 if TYPE_CHECKING:
     from gateway.live.sockets import Sockets
@@ -41,15 +42,18 @@ TOO_FAST = 4429
 
 MOST_KEPT = 16
 """Frames of one socket that may wait for their commits; with more it is not read from."""
+MOST_HEARD_OF = 4
+"""Answers that may be under way to one socket at once: one is written, those before it are being stored."""
+NOTE = "x-session-note"
 REPLAY_SHARE = 4
 """A replay waits while more than this part of the buffer is taken."""
 
 
 class Socket:
     __slots__ = (
-        "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_marks", "_messages",
-        "_raw", "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted", "peer",
-        "pinged", "sent", "session", "synced", "ws",
+        "_answering", "_closer", "_frames", "_heard_of", "_hello", "_issued_at", "_kept", "_marks", "_messages",
+        "_note", "_raw", "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted",
+        "peer", "pinged", "sent", "session", "synced", "ws",
     )  # fmt: skip
 
     def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live,
@@ -71,11 +75,19 @@ class Socket:
         self._answering: asyncio.Task[None] | None = None
         self._kept: list[RawInbound] | None = None
         self._hello: asyncio.TimerHandle | None = None
+        self._note = ""
+        self._heard_of: dict[EnvelopeId, int] | None = None
+        """How many characters of answers were heard here while they were written; of the last few."""
         self._messages = self._marks = self._typing = self._frames = 0.0
 
     @property
     def closing(self) -> bool:
         return self._closer is not None or self.ws.closed
+
+    @property
+    def listens(self) -> bool:
+        """Bound, and there is something that it may be shown."""
+        return self.session is not None and not self.closing and self.sent < LAST
 
     @property
     def issued_ms(self) -> int:
@@ -150,7 +162,7 @@ class Socket:
             case Say(frame=answer):
                 await self.put(answer)
             case Bind() if self.leg is None:
-                await self._bind(heard)
+                await self._bind(heard, frame)
             case Relay() if self.session is not None:
                 self._relay(now)
             case Close(code=code, reason=reason):
@@ -163,8 +175,9 @@ class Socket:
         id, now = self._sockets.ids.uuid(), self._sockets.clock.now()
         if self._raw is not None:
             return replace(self._raw, id=id, received_at=now, body=frame)
+        headers = {NOTE: self._note} if self._note else {}
         return RawInbound(id=id, endpoint_id=self.mounted.id, origin="live", received_at=now, method="GET",
-                          body=frame, session=self.session, peer=self.peer)  # fmt: skip
+                          headers=headers, body=frame, session=self.session, peer=self.peer)  # fmt: skip
 
     def _relay(self, now: float) -> None:
         """Nobody watches conversations yet; it is counted, and that is all."""
@@ -181,6 +194,7 @@ class Socket:
         if not await self._in_time(raw, now):
             self._sockets.count(self.mounted, "limited")
             return
+        self._sockets.interrupt(self, raw)
         if self._kept is not None:
             self._kept.append(raw)
         else:
@@ -218,6 +232,7 @@ class Socket:
 
     async def _kept_answer(self, raw: RawInbound) -> bytes:
         try:
+            await self._sockets.quiet(self)
             return self.adapter.respond(raw, await self._sockets.keep(self.mounted, raw)).body
         except Exception:  # noqa: BLE001  because no frame may end more than its own socket
             self._sockets.broken(self.mounted, "respond")
@@ -226,10 +241,11 @@ class Socket:
 
     # --- binding ------------------------------------------------------------------------------------------------------
 
-    async def _bind(self, bind: Bind) -> None:
+    async def _bind(self, bind: Bind, frame: bytes) -> None:
         """Subscribed first, then read: what is committed in between rings, and is found by its number."""
         self._forget_hello()
-        leg = leg_of(self._sockets.directory, self.mounted.id, bind.address)
+        leg = leg_of(self._sockets.directory, self.mounted.id, bind.address, bind.evidence, bind.account,
+                     bind.native_thread)  # fmt: skip
         if leg is None:
             self._sockets.broken(self.mounted, "channels")
             self.end(INTERNAL, "internal")
@@ -237,22 +253,26 @@ class Socket:
         self.leg, self._issued_at = leg, bind.issued_at
         self._sockets.watch(self)
         try:
-            start = await self._sockets.start(leg)
+            start = await self._sockets.start(leg, bind.since)
         except StoreUnavailable:
             self.end(TRY_LATER, "try later")
             return
         if not self.closing and not self._refused(start):
             await self._greet(bind, start)
+            if bind.keep:
+                await self._keep(self._inbound(frame), self._sockets.clock.monotonic())
 
     async def _greet(self, bind: Bind, start: Start) -> None:
         self._sockets.make_room(self)
-        self.session, self._raw = bind.address.value, None
+        self.session, self._raw, self._note = bind.address.value, None, bind.note
         conversation = start.leg.conversation_id if start.leg is not None else None
         view = LiveSession(address=bind.address, conversation_id=conversation, head=start.head, oldest=start.oldest)
         for frame in self.adapter.greet(view, self._sockets.clock.now()):
             await self.put(frame)
         # Who says that he saw more than there is gets nothing twice, and what will come.
-        self.sent = max(min(bind.resume_from or 0, start.head), start.oldest - 1)
+        self.sent = max(min(bind.resume_from or 0, start.head), start.oldest - 1, start.passed)
+        if bind.since is not None and bind.since > self._sockets.clock.now():
+            self.sent = LAST
         self._sockets.mark(self)
 
     def _refused(self, found: Start | Look) -> bool:
@@ -290,6 +310,22 @@ class Socket:
         elif not self.synced:
             self.synced = True
             await self.put(self.adapter.synced(self.sent))
+
+    async def hear_of(self, sentence: Sentence) -> bool:
+        """Of an answer that is being written, to whoever has heard it from its beginning."""
+        heard = self._heard_of = self._heard_of or {}
+        known = sentence.id in heard
+        if not self.synced or not self.listens or not (known or sentence.first):
+            return False
+        if not await self.put(cast(Streaming, self.adapter).partial(sentence.text, not known)):
+            return False
+        heard[sentence.id] = heard.get(sentence.id, 0) + sentence.chars
+        if len(heard) > MOST_HEARD_OF:
+            del heard[next(iter(heard))]
+        return True
+
+    def heard_of(self, id: EnvelopeId) -> int:
+        return self._heard_of.get(id, 0) if self._heard_of else 0
 
     async def put(self, frame: bytes) -> bool:
         """Written, without waiting for the peer. False: it is closed, perhaps because there was no room."""

@@ -9,21 +9,26 @@ Rule: at a stop every socket hears the farewell and is closed with 1001, and all
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from adapters.base import LiveLimits, Outcome, RawInbound, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.adapter import Live
 from gateway.live.lines import Look, Start, look, media_urls, start
 from gateway.live.socket import GOING_AWAY, INTERNAL, REPLACED, Socket
 from gateway.observe import lines
 from gateway.store.heads import Head, heads
 from gateway.store.store import StoreUnavailable
 from gateway.store.tx import Tx
+from gateway.streams import Sentence
 from normalizer.ids import LegId
+from router.decide import asks_for_something, interrupts
 
 PAGE_LINES = 50
 READ_TOGETHER = 32
@@ -32,6 +37,8 @@ RETRY_S = 0.5
 """Pause after trouble of the database."""
 DRAINING_LOOK_S = 0.05
 """How often a replay looks whether its slow peer has room again."""
+QUIET_S = 0.25
+"""How long a frame may be held back until what it interrupted is stored."""
 POLL_S = 5.0
 POLL_LEGS = 500
 SILENT_TIMES = 2.5
@@ -56,6 +63,7 @@ class Sockets:
         self._log = lines("live")
         self._flashing: set[asyncio.Task[None]] = set()
         core.wake.listen(self._woken)
+        core.wake.streams.shown_by(self.hear_of)
 
     # --- who is there -------------------------------------------------------------------------------------------------
 
@@ -95,16 +103,17 @@ class Sockets:
             leg = self._legs[socket.leg] = Leg(socket.leg)
         leg.sockets.append(socket)
 
-    def _woken(self, id: LegId, frame: bytes) -> None:
+    def _woken(self, id: LegId, frame: bytes) -> bool:
         leg = self._legs.get(id)
         if leg is None:
-            return
+            return False
         if frame:
             task = asyncio.create_task(self.flash(id, frame), name="live-flash")
             self._flashing.add(task)
             task.add_done_callback(self._flashing.discard)
         else:
             self._rung(leg)
+        return any(socket.listens for socket in leg.sockets)
 
     def _rung(self, leg: "Leg") -> None:
         for socket in leg.sockets:
@@ -123,8 +132,8 @@ class Sockets:
 
     # --- what sockets ask for -----------------------------------------------------------------------------------------
 
-    async def start(self, leg: LegId) -> Start:
-        return await self._core.store.read(partial(start, leg=leg))
+    async def start(self, leg: LegId, since: datetime | None) -> Start:
+        return await self._core.store.read(partial(start, leg=leg, since=since))
 
     async def keep(self, mounted: Mounted, raw: RawInbound) -> Outcome | None:
         """Durable and settled; None: not known to be."""
@@ -176,6 +185,38 @@ class Sockets:
             if socket.synced:
                 await socket.put(frame)
 
+    async def hear_of(self, leg: LegId, sentence: Sentence) -> bool:
+        """Of an answer that is being written. False: nobody heard it."""
+        found, heard = self._legs.get(leg), False
+        for socket in list(found.sockets) if found is not None else ():
+            try:
+                heard = await socket.hear_of(sentence) or heard
+            except Exception:  # noqa: BLE001  because one socket must not end an answer that others hear
+                self.broken(socket.mounted, "partial")
+                socket.end(INTERNAL, "internal")
+        return heard
+
+    def interrupt(self, socket: Socket, raw: RawInbound) -> None:
+        """A frame that is about to be kept: who speaks or interrupts does not want to hear the rest."""
+        streams = self._core.wake.streams
+        if socket.leg is not None and streams.heard(socket.leg) and self._speaks(socket, raw):
+            streams.cut(socket.leg)
+
+    def _speaks(self, socket: Socket, raw: RawInbound) -> bool:
+        try:
+            said = socket.adapter.parse(raw)
+        except Exception:  # noqa: BLE001  because what can not be read is room 2's to bury
+            return False
+        return any(asks_for_something(one) or interrupts(one) for one in said)
+
+    async def quiet(self, socket: Socket) -> None:
+        """What was interrupted is stored first, as far as it was heard: what follows is said after it."""
+        cut = [stream for stream in self._core.wake.streams.heard(socket.leg or LegId("")) if stream.cut]
+        if cut:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_S):
+                    await asyncio.gather(*(stream.over.wait() for stream in cut))
+
     async def _read(self) -> None:
         while True:
             await self._bell.wait()
@@ -210,14 +251,15 @@ class Sockets:
 
     def _look(self, tx: Tx, socket: Socket) -> Look:
         assert socket.leg is not None
-        show = partial(self._shown, socket.mounted, socket.adapter)
+        show = partial(self._shown, socket)
         return look(tx, socket.leg, socket.sent, PAGE_LINES, show, partial(media_urls, self._core))
 
-    def _shown(self, mounted: Mounted, adapter: Live, wire: Wire) -> bytes | None:
+    def _shown(self, socket: Socket, wire: Wire) -> bytes | None:
+        heard = socket.heard_of(wire.envelope.id)
         try:
-            return adapter.show(wire)
+            return socket.adapter.show(replace(wire, streamed=heard) if heard else wire)
         except Exception:  # noqa: BLE001  because one line must not hide those behind it
-            self.broken(mounted, "show")
+            self.broken(socket.mounted, "show")
             return None
 
     # --- now and then -------------------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from adapters.base import Capabilities, SendError, Throttled, Unavailable
 from gateway.clock import MS_SHIFT, Clock, Ids
 from gateway.directory import Directory
 from gateway.perform import verdict
-from gateway.perform.ask import Asker
+from gateway.perform.ask import Asker, decode
 from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
 from gateway.perform.calls import Calls
 from gateway.perform.outcome import write_fact, write_sent
+from gateway.perform.stream import Speaker
 from gateway.store import intake, outbox, threads
 from gateway.store.outbox import Held, Settled
 from gateway.store.reads import get_leg
@@ -33,9 +34,9 @@ from normalizer import codec
 from normalizer.envelope import MediaRef, media_parts
 from normalizer.ids import ChannelId
 from router.commands import Command, FetchMedia, Mark, Send
-from router.events import AiAnswered, Fact, MediaStored
+from router.events import AiAnswered, AiGaveUp, Fact, MediaStored
 
-KINDS = ("send", "mark", "ask_ai", "fetch_media", "notify")
+KINDS = ("send", "mark", "ask_ai", "fetch_media")
 _decode = msgspec.json.Decoder(Command).decode
 NO_CHANNEL = Capabilities()
 GATHER_S = 0.002
@@ -87,6 +88,7 @@ class Performer:
         self._store, self._calls, self._asker, self._limiter = store, calls, asker, limiter
         self._clock, self._ids, self._wake, self._settings = clock, ids, wake, settings
         self._owner, self._report = owner, report
+        self._speaker = Speaker(store, asker, wake.streams) if asker is not None else None
         self._batcher = Batcher(store)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -169,9 +171,6 @@ class Performer:
 
     async def _start(self, held: list[Held]) -> None:
         await self._start_sends([one for one in held if one.kind == "send"])
-        notices = [one for one in held if one.kind == "notify"]
-        if notices:
-            await self._notify(notices)
         for one in held:
             if one.kind in ("ask_ai", "fetch_media", "mark"):
                 self._task(one, self._work(one))
@@ -290,26 +289,30 @@ class Performer:
     # --- the others ---------------------------------------------------------------------------------------------------
 
     async def _ask(self, held: Held) -> None:
-        if self._asker is None:
+        if self._asker is None or self._speaker is None:
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), "no engine")]))
             return
-        began = self._clock.monotonic()
-        fact = await self._asker.ask(held)
-        outcome = "answered" if isinstance(fact, AiAnswered) else "gave_up"
-        await self._tell(held, fact, outcome, self._clock.monotonic() - began)
+        command, began = decode(held.payload), self._clock.monotonic()
+        if command.speak_at is None:
+            await self._answered(held, await self._asker.ask(held, command), began)
+            return
+        with self._wake.streams.opened(self._speaker.stream(held)) as stream:
+            await self._answered(held, await self._speaker.speak(held, command, stream), began)
+
+    async def _answered(self, held: Held, fact: AiAnswered | AiGaveUp | None, began: float) -> None:
+        took = self._clock.monotonic() - began
+        if fact is not None:
+            await self._tell(held, fact, "answered" if isinstance(fact, AiAnswered) else "gave_up", took)
+            return
+        settled = verdict.superseded(held, self._store.now(), "a newer turn, or another holder")
+        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+        self._report(Performed(held, "superseded", seconds=took))
 
     async def _tell(self, held: Held, fact: Fact, outcome: str, took: float | None = None) -> None:
         settled, number = verdict.done(held, self._store.now()), self._ids.intake()
         await self._batcher.put(lambda tx: write_fact(tx, settled, number, fact, held.conversation_id))
         self._wake.intake.ring()
         self._report(Performed(held, outcome, seconds=took))
-
-    async def _notify(self, notices: list[Held]) -> None:
-        """Queues are lists that are read; there is nobody to call yet."""
-        now = self._store.now()
-        await self._store.write(lambda tx: outbox.settle_many(tx, [verdict.done(one, now) for one in notices]))
-        for one in notices:
-            self._report(Performed(one, "done"))
 
     async def _mark(self, held: Held) -> None:
         """A courtesy: worth one more try, and no worry."""

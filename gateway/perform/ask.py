@@ -11,7 +11,17 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import Clock
-from gateway.engines.base import Answer, Engine, EngineError, EngineUnavailable, Turn, Utterance, cite, collect
+from gateway.engines.base import (
+    Answer,
+    Engine,
+    EngineError,
+    EngineUnavailable,
+    Finished,
+    Turn,
+    Utterance,
+    cite,
+    collect,
+)
 from gateway.store.outbox import Held
 from gateway.store.reads import transcript_rows
 from gateway.store.store import Store
@@ -20,7 +30,9 @@ from normalizer.transcript import transcript
 from router.commands import AskAi
 from router.events import AiAnswered, AiGaveUp
 
-_decode = msgspec.json.Decoder(AskAi).decode
+decode = msgspec.json.Decoder(AskAi).decode
+EVENTS_BESIDE = 16
+"""Events of calls are read along with the messages, for what they say about them; so many more rows are looked at."""
 
 
 class AskSettings(Struct, frozen=True, kw_only=True):
@@ -28,6 +40,8 @@ class AskSettings(Struct, frozen=True, kw_only=True):
     """How much of the conversation an engine gets to see, counted from the end."""
     breaker_failures: int = 5
     breaker_reset_ms: int = 30_000
+    sentence_max_chars: int = 400
+    """What is heard while it is written comes in sentences; a longer one comes in parts."""
 
 
 class Breaker:
@@ -62,47 +76,61 @@ class Breaker:
 
 class Asker:
     def __init__(self, store: Store, engine: Engine, breaker: Breaker, settings: AskSettings) -> None:
-        self._store, self._engine, self._settings = store, engine, settings
+        self._store, self.engine, self.settings = store, engine, settings
         self.breaker = breaker
 
-    async def ask(self, held: Held) -> AiAnswered | AiGaveUp:
-        command = _decode(held.payload)
+    async def ask(self, held: Held, command: AskAi) -> AiAnswered | AiGaveUp:
+        """The whole answer at once."""
         try:
             async with asyncio.timeout(command.deadline_ms / 1000):
-                answer = await collect(self._engine, await self._turn(held, command))
-        except (TimeoutError, EngineUnavailable) as error:
-            reason = "the AI engine did not answer in time" if isinstance(error, TimeoutError) else str(error)
-            self.breaker.failed(reason)
-            return self._gave_up(held, command, reason or "the AI engine is unavailable")
-        except EngineError as error:
-            self.breaker.succeeded()
-            return self._gave_up(held, command, str(error) or "the AI engine refused")
+                answer = await collect(self.engine, await self.turn(held, command))
+        except (TimeoutError, EngineError) as error:
+            return self.failed(held, command, error)
         self.breaker.succeeded()
-        return self._answered(held, command, answer)
+        if answer.handoff is not None or not answer.text.strip():
+            return gave_up(held, command, answer.handoff or "the AI had nothing to say")
+        return answered(held, command, _with_sources(answer), answer)
 
-    async def _turn(self, held: Held, command: AskAi) -> Turn:
-        most = self._settings.transcript_messages
-        rows = await self._store.read(lambda tx: transcript_rows(tx, held.conversation_id, command.up_to, most))
-        lines = transcript(codec.decode(content) for content in rows)
+    async def turn(self, held: Held, command: AskAi) -> Turn:
+        most = self.settings.transcript_messages
+        rows = await self._store.read(
+            lambda tx: transcript_rows(tx, held.conversation_id, command.up_to, most + EVENTS_BESIDE)
+        )
+        lines = transcript(codec.decode(content) for content in rows)[-most:]
         said = tuple(Utterance(line.speaker, line.text, line.at) for line in lines)
         return Turn(conversation_id=held.conversation_id, transcript=said, deadline_ms=command.deadline_ms)
 
-    def _answered(self, held: Held, command: AskAi, answer: Answer) -> AiAnswered | AiGaveUp:
-        if answer.handoff is not None or not answer.text.strip():
-            return self._gave_up(held, command, answer.handoff or "the AI had nothing to say")
-        return AiAnswered(
-            command_id=held.id,
-            conversation_id=held.conversation_id,
-            epoch=held.fence or 0,
-            up_to=command.up_to,
-            text=_with_sources(answer),
-            confidence=answer.confidence,
-            sources=tuple(map(str, answer.sources)),
-        )
+    def failed(self, held: Held, command: AskAi, error: TimeoutError | EngineError, spoken: str = "") -> AiGaveUp:
+        """No answer, or no end of one; the breaker hears of it."""
+        if isinstance(error, TimeoutError):
+            reason = "the AI engine did not answer in time"
+        else:
+            reason = str(error)
+        if isinstance(error, TimeoutError | EngineUnavailable):
+            self.breaker.failed(reason)
+            return gave_up(held, command, reason or "the AI engine is unavailable", spoken, self.breaker.open)
+        self.breaker.succeeded()
+        return gave_up(held, command, reason or "the AI engine refused", spoken)
 
-    def _gave_up(self, held: Held, command: AskAi, reason: str) -> AiGaveUp:
-        return AiGaveUp(command_id=held.id, conversation_id=held.conversation_id, epoch=held.fence or 0,
-                        up_to=command.up_to, reason=reason, engine_down=self.breaker.open)  # fmt: skip
+
+def answered(held: Held, command: AskAi, text: str, end: Answer | Finished, spoken: str = "") -> AiAnswered:
+    return AiAnswered(
+        command_id=held.id,
+        conversation_id=held.conversation_id,
+        epoch=held.fence or 0,
+        up_to=command.up_to,
+        text=text,
+        confidence=end.confidence,
+        sources=tuple(map(str, end.sources)),
+        leg_id=held.leg_id,
+        spoken=spoken,
+    )
+
+
+def gave_up(held: Held, command: AskAi, reason: str, spoken: str = "", engine_down: bool = False) -> AiGaveUp:
+    return AiGaveUp(command_id=held.id, conversation_id=held.conversation_id, epoch=held.fence or 0,
+                    up_to=command.up_to, reason=reason, engine_down=engine_down, leg_id=held.leg_id,
+                    spoken=spoken)  # fmt: skip
 
 
 def _with_sources(answer: Answer) -> str:

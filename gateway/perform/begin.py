@@ -1,7 +1,8 @@
 """The transaction that sets `sending`: the last look before something leaves the house.
 
 Rule: the holder's epoch is compared here, under the lock of its conversation. What was decided for another epoch stays.
-Rule: on a live leg this commit is what makes a message visible: it gets its number on the wire here and nowhere else.
+Rule: on a live leg this commit is what makes a message visible: it gets its number on the wire here, unless room 2 has
+given it one, which it does for what nothing can withhold.
 """
 
 from collections.abc import Iterable

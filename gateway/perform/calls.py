@@ -94,8 +94,7 @@ class Calls(Struct, frozen=True, kw_only=True):
 
     async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
         async def push(call: PushCall) -> Reply:
-            self.wake.leg(leg, call.frame)
-            return Reply()
+            return Reply(200 if self.wake.leg(leg, call.frame) else 204)
 
         return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms, push=push)
 

@@ -10,7 +10,7 @@ from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.envelope import RANK, Receipt, Status
 from normalizer.ids import ChannelId, EnvelopeId, ExternalId, IntakeId
-from router.events import Fact
+from router.events import AiAnswered, AiGaveUp, Fact
 
 
 def write_sent(tx: Tx, ready: Ready, settled: Settled, external_ids: Iterable[ExternalId]) -> None:
@@ -37,6 +37,10 @@ def own_sent(tx: Tx, channel: ChannelId, envelope: EnvelopeId, external_ids: Ite
 
 
 def write_fact(tx: Tx, settled: Settled, number: IntakeId, fact: Fact, lane: str) -> None:
-    """Outcome and the fact that re-enters stand or fall together; nothing of it if the command is another's by now."""
-    if outbox.settle(tx, settled):
+    """Outcome and the fact that re-enters stand or fall together; nothing of it if the command is another's by now.
+
+    But what a customer has heard is told whatever became of the command.
+    """
+    heard = isinstance(fact, AiAnswered | AiGaveUp) and fact.spoken
+    if outbox.settle(tx, settled) or heard:
         intake.add(tx, [fact_row(number, fact, lane)])

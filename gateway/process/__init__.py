@@ -184,6 +184,10 @@ class Processor:
             self._wake.outcome(row, outcome)
         for leg in done.legs:
             self._wake.leg(leg)
+        for leg in done.interrupted:
+            self._wake.streams.cut(leg)
+        for conversation in done.turned:
+            self._wake.streams.look(conversation)
         if done.started:
             self._wake.start(done.started)
         if done.commands > len(done.started):

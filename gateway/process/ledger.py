@@ -4,6 +4,7 @@ Rule: every number (seq, wire seq, epoch) is given out here, from rows that are 
 Rule: nothing is written before `write`; until then a batch is values.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -13,15 +14,16 @@ from msgspec.structs import replace
 from gateway.directory import Directory, from_ms, to_ms
 from gateway.process.prepare import Item
 from gateway.store import effects, files, outbox, threads
+from gateway.store.automatic import said_automatically
 from gateway.store.facts import fact_row
 from gateway.store.intake import IntakeRow
 from gateway.store.outbox import Held, NewCommand
-from gateway.store.schema import DUE
+from gateway.store.schema import DONE, DUE
 from gateway.store.threads import EnvelopeRow, LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.address import parse_address
-from normalizer.envelope import AddressClaim, Body, Envelope, Evidence, Message, Party, media_parts
+from normalizer.envelope import AddressClaim, Body, CallEvent, Envelope, Evidence, Message, Party, media_parts
 from normalizer.ids import (
     ChannelId,
     CommandId,
@@ -46,6 +48,7 @@ Places = tuple[int, int | None]
 """Seq in the conversation, and on the wire of a live leg."""
 Said = tuple[EnvelopeId, int]
 """An envelope of ours, and its seq."""
+HOUR_MS = 3_600_000
 
 
 class Ledger:
@@ -73,10 +76,15 @@ class Ledger:
         """Legs whose sockets have something to look at."""
         self.engine_state: bool | None = None
         self.handoffs: list[str] = []
+        self.interrupted: set[LegId] = set()
+        """Legs on which somebody interrupted what he heard."""
+        self._automatic: Counter[LegId] = Counter()
+        """What machines of ours say in this very batch."""
 
     @property
     def count_commands(self) -> int:
-        return len(self._commands)
+        """Those that somebody has yet to perform."""
+        return sum(one.done_at is None for one in self._commands)
 
     def started(self) -> list[Held]:
         return [outbox.started(one) for one in self._commands if one.owner is not None]
@@ -96,14 +104,20 @@ class Ledger:
             self.legs = threads.lock_legs(self._tx, wanted)
         self._before, self._legs_before = dict(self.conversations), dict(self.legs)
 
-    def facts(self, channel: ChannelId | None, engine_up: bool) -> Facts:
-        found = self._directory.of(channel) if channel is not None else None
-        if found is None:
+    def facts(self, conversation: Conversation, engine_up: bool) -> Facts:
+        """About the leg that an answer would take."""
+        leg = self.legs.get(conversation.reply_leg) if conversation.reply_leg is not None else None
+        found = self._directory.of(leg.channel_id) if leg is not None else None
+        if leg is None or found is None:
             return Facts(engine_up=engine_up)
-        adapter = found[0].adapter
-        return Facts(
-            engine_up, hasattr(adapter, "fetch"), adapter.capabilities.marks_read, adapter.capabilities.shows_typing
-        )
+        adapter, can = found[0].adapter, found[0].adapter.capabilities
+        enough = can.automatic_per_hour is not None and self._automatically(conversation, leg) >= can.automatic_per_hour
+        return Facts(engine_up, hasattr(adapter, "fetch"), can.marks_read, can.shows_typing, can.streams, enough)
+
+    def _automatically(self, conversation: Conversation, leg: LegRow) -> int:
+        """How often machines of ours wrote to this leg within the hour."""
+        stored = said_automatically(self._tx, conversation.id, conversation.head, leg.id, self._now - HOUR_MS)
+        return stored + self._automatic[leg.id]
 
     # --- legs ---------------------------------------------------------------------------------------------------------
 
@@ -130,6 +144,14 @@ class Ledger:
         said = envelope.body.subject if isinstance(envelope.body, Message) else None
         subject = row.subject if said is None else said
         self.legs[leg] = row._replace(window_until=latest, last_inbound=envelope.external_id, subject=subject)
+
+    def on_the_line(self, event: CallEvent, conversation: ConversationId, leg: LegId) -> None:
+        """Events of a call ask for nothing by themselves; but who calls can be answered, and may interrupt us."""
+        if event.event == "interrupted":
+            self.interrupted.add(leg)
+        value = self.conversations[conversation]
+        if value.reply_leg is None:
+            self.conversations[conversation] = replace(value, reply_leg=leg)
 
     def is_live(self, channel: ChannelId | None) -> bool:
         found = self._directory.of(channel) if channel is not None else None
@@ -192,19 +214,25 @@ class Ledger:
         ):
             self.handoffs.append(_why(item.fact))
         self.conversations[conversation] = decision.conversation
+        said = [self._heard(item, conversation, say) for say in decision.says if say.heard_as is not None]
+        says = [(number, say) for number, say in enumerate(decision.says) if say.heard_as is None]
+        if on_line := self._is_on_line(decision.conversation.reply_leg):
+            # A change of holder may end the call: what is said about it must be heard before.
+            said += [self._say(item, conversation, number, say, on_line) for number, say in says]
         for number, body in enumerate(decision.records):
             self._record(item, conversation, number, body)
-        said = [self._say(item, conversation, number, say) for number, say in enumerate(decision.says)]
+        if not on_line:
+            said += [self._say(item, conversation, number, say) for number, say in says]
         leg = decision.conversation.reply_leg
         channel = cause.channel_id if cause is not None else None
-        for number, command in enumerate(decision.commands):
-            self._command(derive("cmd", item.id, str(number)), command, conversation, leg, channel)
+        for command in decision.commands:
+            self._command(command, conversation, leg, channel)
         return next(filter(None, said), None)
 
     def ask(self, conversation: ConversationId, leg: LegId, cause: Envelope, commands: Iterable[Command]) -> None:
         """Commands that need no decision."""
-        for number, command in enumerate(commands):
-            self._command(derive("cmd", cause.id, str(number)), command, conversation, leg, cause.channel_id)
+        for command in commands:
+            self._command(command, conversation, leg, cause.channel_id)
 
     def _record(self, item: Item, conversation: ConversationId, number: int, body: Body) -> None:
         leg = self.conversations[conversation].reply_leg
@@ -216,7 +244,15 @@ class Ledger:
         wire = self._next_wire(leg) if shown and leg is not None else None
         self._add(envelope.id, item, envelope, codec.encode(envelope), conversation, seq, leg, wire)
 
-    def _say(self, item: Item, conversation: ConversationId, number: int, say: Say) -> Said | None:
+    def _is_on_line(self, leg: LegId | None) -> bool:
+        row = self.legs.get(leg) if leg is not None else None
+        found = self._directory.of(row.channel_id) if row is not None else None
+        return found is not None and found[0].adapter.capabilities.streams
+
+    def _say(
+        self, item: Item, conversation: ConversationId, number: int, say: Say, on_line: bool = False
+    ) -> Said | None:
+        """`on_line`: nothing can withhold it any more but its fence, so without one it has its number at once."""
         if say.leg is None or say.leg not in self.legs or not _has_words(say):
             return None
         id = derive("env", item.id, "say", str(number))
@@ -224,10 +260,25 @@ class Ledger:
         envelope = replace(envelope, author=say.author, agent_id=say.agent_id)
         envelope, content = codec.seal(envelope)
         seq = self._next_seq(conversation)
-        self._add(envelope.id, item, envelope, content, conversation, seq, say.leg, None)
+        wire = self._next_wire(say.leg) if on_line and not say.fenced and self.is_live(envelope.channel_id) else None
+        self._add(envelope.id, item, envelope, content, conversation, seq, say.leg, wire)
+        self._automatic[say.leg] += say.author != "agent"
         fence = self.conversations[conversation].epoch if say.fenced else None
         send = Send(envelope.id, careful=say.careful)
-        self._command(derive("cmd", envelope.id), send, conversation, say.leg, envelope.channel_id, fence)
+        self._command(send, conversation, say.leg, envelope.channel_id, fence)
+        return envelope.id, seq
+
+    def _heard(self, item: Item, conversation: ConversationId, say: Say) -> Said | None:
+        """The leg has it already: its line ends what is heard, and its send is over before it began."""
+        if say.leg is None or say.leg not in self.legs or say.heard_as is None:
+            return None
+        envelope = replace(self._ours(say.heard_as, say.leg, Message(parts=say.parts)), author=say.author)
+        envelope, content = codec.seal(envelope)
+        seq = self._next_seq(conversation)
+        wire = self._next_wire(say.leg) if self.is_live(envelope.channel_id) else None
+        self._add(envelope.id, item, envelope, content, conversation, seq, say.leg, wire)
+        self._automatic[say.leg] += 1
+        self._command(Send(envelope.id), conversation, say.leg, envelope.channel_id, done=True)
         return envelope.id, seq
 
     def _ours(self, id: str, leg: LegId | None, body: Body) -> Envelope:
@@ -251,22 +302,29 @@ class Ledger:
             channel_id=row.channel_id if row else None,
         )
 
-    def _command(self, id: str, command: Command, conversation: ConversationId, leg: LegId | None,
-                 channel: ChannelId | None, fence: int | None = None) -> None:  # fmt: skip
+    def _command(self, command: Command, conversation: ConversationId, leg: LegId | None,
+                 channel: ChannelId | None, fence: int | None = None, *, done: bool = False) -> None:  # fmt: skip
+        envelope: EnvelopeId | None = None
+        state, owner = (DONE if done else DUE), self._owner
         match command:
             case AskAi():
                 fence = self.conversations[conversation].epoch
-            case Send() | Mark() | FetchMedia() | Notify():
+            case Send():
+                envelope, owner = command.envelope_id, None  # it goes through its leg's order
+            case FetchMedia():
+                envelope = command.envelope_id
+            case Notify():
+                state, owner = DONE, None  # queues are lists that are read: the commit itself is the notice
+            case Mark():
                 pass
-        kind = str(command.__struct_config__.tag)
-        envelope = command.envelope_id if isinstance(command, Send | FetchMedia) else None
-        # What has no outside effect is started by whoever commits it; a send goes through its leg's order.
-        ours = self._owner is not None and not isinstance(command, Send)
+        # What has no outside effect is started by whoever commits it.
+        until, epoch = (0, 0) if owner is None else (self._leased_until, 1)
+        number, done_at = self._new_number(), self._now if state == DONE else None
         self._commands.append(
             NewCommand(
-                self._new_number(), CommandId(id), kind, conversation, leg, channel, envelope, _encode_command(command),
-                fence, DUE, self._now, 0, 0, self._now, self._owner if ours else None,
-                self._leased_until if ours else 0, 1 if ours else 0,
+                number, CommandId(f"cmd_{number:016x}"), str(command.__struct_config__.tag), conversation, leg, channel,
+                envelope, _encode_command(command), fence, state, self._now, 0, 0, self._now, owner, until, epoch,
+                done_at,
             )
         )  # fmt: skip
 
@@ -287,6 +345,15 @@ class Ledger:
 
     def woken(self) -> frozenset[LegId]:
         return frozenset(self.touched)
+
+    def turned(self) -> frozenset[ConversationId]:
+        """Those with another holder than before, or another turn that the AI is asked about."""
+        return frozenset(
+            id
+            for id, value in self.conversations.items()
+            if (before := self._before.get(id)) is not None
+            and (before.epoch, before.asked) != (value.epoch, value.asked)
+        )
 
 
 def _why(fact: Fact | None) -> str:

@@ -22,6 +22,7 @@ from gateway.store.effects import Seen
 from gateway.store.files import FileRow
 from gateway.store.intake import Dead, IntakeRow
 from gateway.store.outbox import Held
+from gateway.store.reads import get_conversation
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.envelope import (
@@ -40,7 +41,8 @@ from normalizer.envelope import (
     Unsupported,
 )
 from normalizer.ids import ContactId, ConversationId, EndpointId, EnvelopeId, IntakeId, LegId
-from router.decide import asks_for_something, decide, fetches
+from router.conversation import kind_of
+from router.decide import answering, asks_for_something, decide, fetches
 from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, HolderRequested, MediaStored
 from router.policy import Policy
 
@@ -79,6 +81,10 @@ class Done(Struct, frozen=True, kw_only=True):
     """Why a conversation went from the AI to people, as a code; one for each."""
     late: int
     """Answers of the AI that came after the holder had changed."""
+    turned: frozenset[ConversationId] = frozenset()
+    """What is being written for these may be in vain."""
+    interrupted: frozenset[LegId] = frozenset()
+    """Legs on which somebody interrupted what he heard."""
 
     def outcome_of(self, item: Item) -> str:
         """For the item's line."""
@@ -109,6 +115,7 @@ class Settlement:
         self._duplicates: list[Item] = []
         self._repeats: list[tuple[Item, Seen]] = []
         self._late = 0
+        self._calls: set[IntakeId] = set()
 
     def run(self) -> Done:
         fresh = self._dedupe()
@@ -119,12 +126,13 @@ class Settlement:
         self._ledger.write()
         self._side.write()
         self._place_repeats()
-        self._finish()
-        return Done(outcomes=self._outcomes(), legs=self._ledger.woken(), commands=self._ledger.count_commands,
+        outcomes = self._finish()
+        return Done(outcomes=outcomes, legs=self._ledger.woken(), commands=self._ledger.count_commands,
                     started=self._ledger.started(),
                     facts=len(self._facts), items=self._items, duplicates=self._duplicates,
                     dead=tuple((row.intake_id, row.reason) for row in self._dead),
-                    handoffs=self._ledger.handoffs, late=self._late)  # fmt: skip
+                    handoffs=self._ledger.handoffs, late=self._late, turned=self._ledger.turned(),
+                    interrupted=frozenset(self._ledger.interrupted))  # fmt: skip
 
     # --- dedupe -------------------------------------------------------------------------------------------------------
 
@@ -174,7 +182,8 @@ class Settlement:
         self._ledger.lock(contacts, wanted | self._side.conversations(), self._legs(items))
 
     def _legs(self, items: list[Item]) -> set[LegId]:
-        return {item.leg for item in items if item.leg is not None}
+        heard = {item.fact.leg_id for item in items if isinstance(item.fact, AiAnswered | AiGaveUp)}
+        return {leg for leg in heard | {item.leg for item in items} if leg is not None}
 
     # --- decide -------------------------------------------------------------------------------------------------------
 
@@ -221,10 +230,16 @@ class Settlement:
         self._side.arrived(envelope)
         if asks_for_something(envelope):
             self._ledger.inbound(envelope, leg)
-            before = replace(self._ledger.conversations[conversation_id], reply_leg=leg)
-            facts = self._ledger.facts(envelope.channel_id, self._engine_up())
+            before = self._ledger.conversations[conversation_id]
+            over = replace(before, reply_leg=leg)
+            if not envelope.automated or before.reply_leg is None:
+                before = over
+            facts = self._ledger.facts(over, self._engine_up())
             self._ledger.carry_out(item, decide(envelope, before, facts, self._rules.policy, self._now), envelope)
         else:
+            if isinstance(envelope.body, CallEvent):
+                self._ledger.on_the_line(envelope.body, conversation_id, leg)
+                self._calls.add(item.row.id)
             self._ledger.ask(conversation_id, leg, envelope, fetches(envelope))
 
     def _ended(self, item: Item) -> bool:
@@ -284,7 +299,7 @@ class Settlement:
         if before is None:
             self._errors[item.row.id] = "unknown_conversation"
             return
-        facts = self._ledger.facts(None, self._engine_up() if isinstance(fact, HolderRequested) else True)
+        facts = self._ledger.facts(before, self._engine_up() if isinstance(fact, HolderRequested) else True)
         decision = decide(fact, before, facts, self._rules.policy, self._now)
         if decision.refused is not None:
             self._errors[item.row.id] = decision.refused
@@ -346,9 +361,24 @@ class Settlement:
 
     def _outcomes(self) -> dict[IntakeId, Outcome]:
         rows = {item.row.id for item in self._items if item.last and item.row.wants_outcome}
-        return {row: Outcome(tuple(self._placed.get(row, ())), self._errors.get(row)) for row in rows}
+        return {row: self._outcome(row) for row in rows}
 
-    def _finish(self) -> None:
+    def _outcome(self, row: IntakeId) -> Outcome:
+        placed = tuple(self._placed.get(row, ()))
+        return Outcome(placed, self._errors.get(row), self._holder(row, placed))
+
+    def _holder(self, row: IntakeId, placed: tuple[Placed, ...]) -> str | None:
+        """Who must answer now. On a line that is who would, if a word were said."""
+        touched = [ConversationId(one.conversation_id) for one in placed if one.conversation_id is not None][-1:]
+        known = self._ledger.conversations
+        found = next((known.get(id) or get_conversation(self._tx, id) for id in touched), None)
+        if found is None:
+            return None
+        if row not in self._calls:
+            return kind_of(found.holder)
+        return answering(found, self._ledger.facts(found, self._engine_up()), self._rules.policy)
+
+    def _finish(self) -> dict[IntakeId, Outcome]:
         intake.bury(self._tx, self._dead)
         intake.add(self._tx, self._facts)
         outcomes = self._outcomes()
@@ -360,6 +390,7 @@ class Settlement:
                 intake.answer(self._tx, row, item.row.epoch, _encode_outcome(outcomes[row]))
             elif not item.last:
                 intake.progress(self._tx, row, item.row.epoch, item.index + 1)
+        return outcomes
 
 
 def _is_own(seen: Seen, item: Item) -> bool:

@@ -40,6 +40,8 @@ class NewCommand(NamedTuple):
     """Who starts it when this transaction has committed; others find it by the lease."""
     leased_until: int = 0
     epoch: int = 0
+    done_at: int | None = None
+    """Set: nothing is left to do for it."""
 
 
 class Held(NamedTuple):

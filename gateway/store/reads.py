@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from gateway.store import effects, outbox, people
 from gateway.store.schema import (
+    DONE,
     FAILED,
     PARKED,
     SUPERSEDED,
@@ -74,6 +75,13 @@ _WIRE_BEFORE = Statement(
     .limit(b("most")),
     "p_leg", "p_before", "most",
 )  # fmt: skip
+_WIRE_UNTIL = Statement(
+    lambda d: sa.select(envelope.c.wire_seq)
+    .where(envelope.c.leg_id == b("p_leg"), envelope.c.wire_seq.is_not(None), envelope.c.at < b("p_at"))
+    .order_by(envelope.c.wire_seq.desc())
+    .limit(1),
+    "p_leg", "p_at",
+)  # fmt: skip
 _LEG = Statement(lambda d: sa.select(*(leg.c[name] for name in LegRow._fields)).where(leg.c.id == b("p_id")), "p_id")
 _LEGS_OF = Statement(
     lambda d: sa.select(*(leg.c[name] for name in LegRow._fields)).where(AnyOf(leg.c.conversation_id, "ids")), "ids"
@@ -127,7 +135,12 @@ _SEEN_OF = Statement(
 )
 _ALIVE = Statement(lambda d: sa.select(sa.func.count()).select_from(intake).where(intake.c.id == 0))
 
-TALK = ("message", "unsupported")
+_ASKED = Statement(
+    lambda d: sa.select(conversation.c.epoch, conversation.c.asked).where(conversation.c.id == b("p_id")), "p_id"
+)
+
+TALK = ("message", "unsupported", "call_event")
+"""What is said, and what may change how much of it was heard."""
 
 
 class Shown(NamedTuple):
@@ -157,6 +170,12 @@ def wire_before(tx: Tx, leg_id: LegId, before: int, most: int) -> list[Shown]:
     return _shown(tx, [EnvelopeRow(*row) for row in tx.rows(_WIRE_BEFORE, (leg_id, before, most))])
 
 
+def wire_until(tx: Tx, leg_id: LegId, at: int) -> int:
+    """The number of the leg's last line from before this time; 0: there is none."""
+    row = tx.first(_WIRE_UNTIL, (leg_id, at))
+    return 0 if row is None else int(row[0])
+
+
 def _shown(tx: Tx, rows: list[EnvelopeRow]) -> list[Shown]:
     sent = [row.id for row in rows if row.direction == "out"]
     if not sent:
@@ -176,7 +195,7 @@ def status_of(
     if sent is not None and sent[0] in (FAILED, PARKED, SUPERSEDED):
         return Status.FAILED, sent[1]
     if not parts:
-        return None, None
+        return (Status.SENT if sent is not None and sent[0] == DONE else None), None
     failed = next((failure for rank, failure in parts if rank == RANK[Status.FAILED]), None)
     if any(rank == RANK[Status.FAILED] for rank, _ in parts):
         return Status.FAILED, failed
@@ -196,6 +215,12 @@ def legs_of(tx: Tx, conversations: Iterable[ConversationId]) -> list[LegRow]:
 def get_conversation(tx: Tx, conversation_id: ConversationId) -> Conversation | None:
     row = tx.first(_ONE, (conversation_id,))
     return None if row is None else to_conversation(row)
+
+
+def asked_about(tx: Tx, conversation_id: ConversationId) -> tuple[int, int | None] | None:
+    """The holder's epoch, and the seq up to which the AI is asked about it."""
+    row = tx.first(_ASKED, (conversation_id,))
+    return None if row is None else (row[0], row[1])
 
 
 def conversations_of(tx: Tx, contact: ContactId) -> list[Conversation]:

@@ -1,0 +1,183 @@
+"""Answers that are heard while they are written: sentence by sentence, from the engine to the socket.
+
+    engine -> held to the end of a sentence -> guards -> is it still wanted? -> the leg hears it
+
+Rule: the last look before a sentence leaves is into the store: the holder's epoch and the turn that is asked about.
+Never into memory, so that a person who took over anywhere is never talked over.
+Rule: nothing is heard of an answer before its engine has said how sure it is; an engine that says so at the end is
+heard at the end.
+Rule: what was heard is told once in any case, in the fact that re-enters. A question of which something was heard is
+never asked again.
+Rule: a ring ends the writing at once; without one it is looked every LOOK_S. Either way a stream is over at most 250 ms
+after the commit that ended it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
+
+from gateway.engines.base import EngineError, EngineUnavailable, Finished, Piece, Sure
+from gateway.perform.ask import Asker, answered, gave_up
+from gateway.store.outbox import Held
+from gateway.store.reads import asked_about
+from gateway.store.store import Store, StoreUnavailable
+from gateway.streams import Stream, Streams
+from normalizer.sentences import let_go
+from router.commands import AskAi
+from router.events import AiAnswered, AiGaveUp, spoken_id
+
+LOOK_S = 0.2
+
+Guard = Callable[[str], str | None]
+"""Gets a sentence and gives it back as it may be heard. None: it may not, and people take over."""
+
+
+class Withheld(Exception):
+    """A guard did not let a sentence pass."""
+
+
+class Unwanted(Exception):
+    """Another holder, or another turn: nothing of this answer may be heard any more."""
+
+
+class Speaker:
+    """`guards` see every sentence, in this order."""
+
+    def __init__(self, store: Store, asker: Asker, streams: Streams, guards: Sequence[Guard] = ()) -> None:
+        self._store, self._asker, self._streams, self._guards = store, asker, streams, tuple(guards)
+
+    def stream(self, held: Held) -> Stream:
+        return Stream(held.conversation_id, held.leg_id, spoken_id(held.id))
+
+    async def speak(self, held: Held, command: AskAi, stream: Stream) -> AiAnswered | AiGaveUp | None:
+        """What re-enters; None: it was not wanted any more, and nothing of it was heard."""
+        speech = Speech(self._store, self._asker, self._streams, self._guards, held, command, stream)
+        writing = asyncio.create_task(speech.write(), name="answer-write")
+        watching = asyncio.create_task(speech.watch(), name="answer-watch")
+        try:
+            await asyncio.wait((writing, watching), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, watching):
+                task.cancel()
+            await asyncio.wait((writing, watching))
+        if not watching.cancelled() and (defect := watching.exception()) is not None and not speech.spoken:
+            raise defect
+        return self._told(speech, writing)
+
+    def _told(self, speech: "Speech", writing: "asyncio.Task[Finished]") -> AiAnswered | AiGaveUp | None:
+        held, command, spoken = speech.held, speech.command, speech.spoken.strip()
+        error = None if writing.cancelled() else writing.exception()
+        if writing.cancelled() or isinstance(error, Unwanted):
+            # Cut short by the listener it is the answer that he wanted; for everybody else it is an old one.
+            end = Finished(confidence=1.0)
+            return answered(held, command, spoken, end, spoken) if spoken else None
+        match error:
+            case None:
+                return self._finished(speech, writing.result(), spoken)
+            case TimeoutError() | EngineError():
+                return self._asker.failed(held, command, error, spoken)
+            case Withheld():
+                return gave_up(held, command, str(error), spoken)
+            case _ if spoken:
+                return self._asker.failed(held, command, EngineUnavailable(type(error).__name__), spoken)
+            case _:
+                raise error
+
+    def _finished(self, speech: "Speech", end: Finished, spoken: str) -> AiAnswered | AiGaveUp:
+        self._asker.breaker.succeeded()
+        text = speech.written.strip()
+        if end.handoff is not None or not text:
+            return gave_up(speech.held, speech.command, end.handoff or "the AI had nothing to say", spoken)
+        return answered(speech.held, speech.command, text, end, spoken)
+
+
+class Speech:
+    """One answer, while it is written."""
+
+    def __init__(self, store: Store, asker: Asker, streams: Streams, guards: tuple[Guard, ...], held: Held,
+                 command: AskAi, stream: Stream) -> None:  # fmt: skip
+        self._store, self._asker, self._streams, self._guards = store, asker, streams, guards
+        self.held, self.command, self._stream = held, command, stream
+        self.written = ""
+        """All that the engine has given."""
+        self.spoken = ""
+        """The beginning of it that was heard."""
+        self._waiting = ""
+        """The end of it that is held."""
+        self._sure = self._deaf = False
+
+    async def write(self) -> Finished:
+        """Until the engine is done. Raises TimeoutError, EngineError, Withheld, Unwanted."""
+        async with asyncio.timeout(self.command.deadline_ms / 1000):
+            if not await self._is_wanted():
+                raise Unwanted
+            turn = await self._asker.turn(self.held, self.command)
+            async with aclosing(self._asker.engine.answer(turn)) as events:
+                async for event in events:
+                    match event:
+                        case Sure(confidence=confidence):
+                            self._sure = self._is_enough(confidence)
+                        case Piece(text=text):
+                            await self._piece(text)
+                        case Finished():
+                            return await self._end(event)
+        raise EngineUnavailable("the stream ended without its end")
+
+    async def watch(self) -> None:
+        """Returns when nobody wants the answer any more."""
+        while not self._stream.cut:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._stream.bell.wait()
+            self._stream.bell.clear()
+            with suppress(StoreUnavailable):
+                if not await self._is_wanted():
+                    return
+
+    def _is_enough(self, confidence: float) -> bool:
+        return self.command.speak_at is not None and confidence >= self.command.speak_at
+
+    async def _piece(self, text: str) -> None:
+        text = text if self.written else text.lstrip()
+        self.written, self._waiting = self.written + text, self._waiting + text
+        if self._sure:
+            await self._let_go()
+
+    async def _end(self, end: Finished) -> Finished:
+        self._sure = self._sure or self._is_enough(end.confidence)
+        if end.handoff is None and self._sure:
+            await self._let_go(over=True)
+        return end
+
+    async def _let_go(self, *, over: bool = False) -> None:
+        sentences, self._waiting = let_go(self._waiting, self._asker.settings.sentence_max_chars, over=over)
+        for sentence in sentences:
+            if not self._deaf:
+                await self._say(sentence)
+
+    async def _say(self, sentence: str) -> None:
+        """What can not be looked after, or is heard by nobody, goes the way of any message when all is written."""
+        allowed = self._guarded(sentence)
+        try:
+            if not await self._is_wanted():
+                raise Unwanted
+        except StoreUnavailable:
+            self._deaf = True
+            return
+        before, self.spoken = self.spoken, self.spoken + sentence
+        if not await self._streams.show(self._stream, allowed, len(sentence)):
+            self.spoken, self._deaf = before, True
+
+    def _guarded(self, sentence: str) -> str:
+        for guard in self._guards:
+            passed = guard(sentence)
+            if passed is None:
+                raise Withheld("a guardrail withheld the answer")
+            sentence = passed
+        return sentence
+
+    async def _is_wanted(self) -> bool:
+        """As the store has it now."""
+        id = self.held.conversation_id
+        found = await self._store.read(lambda tx: asked_about(tx, id))
+        return not self._stream.cut and found == (self.held.fence, self.command.up_to)
