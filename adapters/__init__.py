@@ -27,6 +27,7 @@ class _Adapters(Mapping[str, "Registration"]):
 
 REGISTRY: Mapping[str, "Registration"] = _Adapters(
     {
+        "slack": "adapters.slack",
         "webchat": "adapters.webchat",
         "whatsapp": "adapters.whatsapp",
     }
