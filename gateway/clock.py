@@ -99,8 +99,11 @@ class Ids:
         return self._random_bytes(32)
 
     def new(self, prefix: str) -> str:
-        """Looks like `normalizer.ids.derive`, but is drawn: `prefix_` and 32 hexadecimal digits (128 bits)."""
-        return f"{prefix}_{self._random_bytes(16).hex()}"
+        """Looks like `normalizer.ids.derive`, but is drawn: `prefix_`, 12 digits of the time in ms, 20 of chance.
+
+        What grows with time is added at an index's end, where its neighbours were added a moment ago.
+        """
+        return f"{prefix}_{self._clock.now_ms():012x}{self._random_bytes(10).hex()}"
 
     def fraction(self) -> float:
         """Between 0 and 1, 1 excluded: the jitter of a back-off."""

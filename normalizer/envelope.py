@@ -205,6 +205,8 @@ Part = (
     | ChoicesOffered | ChoiceMade | Template | Order
 )  # fmt: skip
 MediaPart = Image | Audio | Voice | Video | Document | Sticker
+_MEDIA_PARTS = (Image, Audio, Voice, Video, Document, Sticker)
+"""For `isinstance`, which is slow about unions."""
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -397,7 +399,7 @@ def media_parts(body: Body) -> tuple[tuple[int, MediaPart], ...]:
     """The parts of a message that carry bytes, with their places."""
     if not isinstance(body, Message):
         return ()
-    return tuple((place, part) for place, part in enumerate(body.parts) if isinstance(part, MediaPart))
+    return tuple([(place, part) for place, part in enumerate(body.parts) if isinstance(part, _MEDIA_PARTS)])
 
 
 def plain_text(body: Body) -> str:

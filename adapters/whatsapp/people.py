@@ -51,7 +51,12 @@ def group(group_id: str | None) -> Address | None:
 
 def claims(*addresses: Address | None) -> tuple[AddressClaim, ...]:
     """In this order, each once."""
-    return tuple([AddressClaim(address, Evidence.CHANNEL) for address in dict.fromkeys(addresses) if address])
+    found: list[Address] = []
+    for address in addresses:
+        # Compared, not hashed: an enum's hash is Python's own work.
+        if address is not None and address not in found:
+            found.append(address)
+    return tuple([AddressClaim(address, Evidence.CHANNEL) for address in found])
 
 
 class Contacts:
