@@ -102,7 +102,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         found = [f"{key} is missing" for key in ("team_id", "bot_token") if not getattr(self, key)]
         if not self.signing_secrets and not self.app_token:
             found.append("signing_secrets is missing (or app_token, for Socket Mode)")
-        if self.team_id and not self.team_id.startswith(("T", "E")):
+        if self.team_id and not self.team_id.isalnum():
             found.append("team_id must be like T024BE7LD")
         found += [f"history_channels: {id!r} is no ID of a conversation" for id in self.history_channels
                   if not id.startswith(("C", "G", "D")) or not id.isalnum()]  # fmt: skip
