@@ -11,12 +11,14 @@ from typing import Annotated, Any
 from msgspec import Meta, Raw, Struct
 
 from adapters._mail import MailContext, MailLimits, carried, envelopes, read_mail
+from adapters._mail.content import SENDS
 from adapters._mail.sending import SmtpConfig, looks_like_address, send, sender_of
-from adapters.base import Carried, ChannelSpec, Flow, RawInbound, Secret, SendContext, Sent
+from adapters.base import Capabilities, Carried, ChannelSpec, Flow, RawInbound, Secret, SendContext, Sent
 from normalizer.envelope import Envelope, Unsupported, inbound_id
 from normalizer.ids import ChannelId, EndpointId, ExternalId
 
 LIMITS = MailLimits()
+KEY_MIN_CHARS = 32
 
 
 class HookConfig(SmtpConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,12 +27,18 @@ class HookConfig(SmtpConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ()
     token_keys: Annotated[
         tuple[Secret, ...],
-        Meta(description="Sign the names of threads; several while one is being replaced, the newest first."),
+        Meta(
+            description="Sign the names of threads, 32 characters or more each; several while one is being replaced,"
+            " the newest first."
+        ),
     ] = ()
     authserv_ids: Annotated[
         tuple[str, ...],
         Meta(description="Names of servers whose `Authentication-Results` are believed."),
     ] = ()
+    automatic_per_hour: Annotated[
+        int, Meta(ge=1, description="Automatic answers to one address in an hour; then people take over.")
+    ] = 5
 
     def channels(self, endpoint_id: EndpointId) -> tuple[ChannelSpec, ...]:
         return (ChannelSpec(ChannelId(endpoint_id), self.account),)
@@ -46,7 +54,24 @@ class HookConfig(SmtpConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """For `problems`."""
         found = [f"{key} is missing" for key in ("addresses", "token_keys") if not getattr(self, key)]
         found += [f"addresses: {one!r} is not an address" for one in self.addresses if not looks_like_address(one)]
-        return found + self.smtp_problems()
+        found += [
+            f"token_keys[{place}]: {KEY_MIN_CHARS} characters or more are needed"
+            for place, key in enumerate(self.token_keys)
+            if len(key) < KEY_MIN_CHARS
+        ]
+        return found + ([] if self.smtp_host else ["smtp_host is missing"]) + self.smtp_problems()
+
+    def able(self, content_types: frozenset[str], max_body_bytes: int | None = None) -> Capabilities:
+        return Capabilities(
+            echo=True,
+            text_limit=100_000,
+            sends=SENDS,
+            echo_wait_ms=120_000,
+            content_types=content_types,
+            max_body_bytes=max_body_bytes,
+            heavy=True,
+            automatic_per_hour=self.automatic_per_hour,
+        )
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -78,7 +103,7 @@ class Postbox:
         context = MailContext(
             endpoint_id=self._endpoint_id,
             channel_type=self._type,
-            account=self._config.account or "",
+            account=self._config.account,
             addresses=tuple(address.lower() for address in self._config.addresses),
             token_keys=self._config.token_keys,
             received_at=raw.received_at,

@@ -8,10 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from adapters._mail.content import SENDS
 from adapters._mail.webhook import HookConfig, Postbox
 from adapters.base import (
-    Capabilities,
     Carried,
     Flow,
     Outcome,
@@ -28,15 +26,8 @@ from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
 TYPE = "mail_mailgun"
-CAPABILITIES = Capabilities(
-    echo=True,
-    text_limit=100_000,
-    sends=SENDS,
-    content_types=frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}),
-    max_body_bytes=30_000_000,
-    heavy=True,
-    automatic_per_hour=10,
-)
+CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data"})
+MAX_BODY_BYTES = 30_000_000
 
 
 class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,10 +45,9 @@ class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Mailgun:
-    capabilities = CAPABILITIES
-
     def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
         self._config = config
+        self.capabilities = config.able(CONTENT_TYPES, MAX_BODY_BYTES)
         self._postbox = Postbox(endpoint_id, TYPE, config)
 
     def verify(self, raw: RawInbound) -> Reply | None:

@@ -10,10 +10,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from adapters._mail.content import SENDS
 from adapters._mail.webhook import HookConfig, Postbox
 from adapters.base import (
-    Capabilities,
     Carried,
     Flow,
     Outcome,
@@ -30,15 +28,8 @@ from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
 TYPE = "mail_postmark"
-CAPABILITIES = Capabilities(
-    echo=True,
-    text_limit=100_000,
-    sends=SENDS,
-    content_types=frozenset({"application/json"}),
-    max_body_bytes=50_000_000,
-    heavy=True,
-    automatic_per_hour=10,
-)
+CONTENT_TYPES = frozenset({"application/json"})
+MAX_BODY_BYTES = 50_000_000
 
 
 class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,11 +46,10 @@ class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Postmark:
-    capabilities = CAPABILITIES
-
     def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
         pairs = [f"{config.hook_user}:{password}".encode() for password in config.hook_passwords]
         self._accepted = [b"Basic " + b64encode(pair) for pair in pairs]
+        self.capabilities = config.able(CONTENT_TYPES, MAX_BODY_BYTES)
         self._postbox = Postbox(endpoint_id, TYPE, config)
 
     def verify(self, raw: RawInbound) -> Reply | None:

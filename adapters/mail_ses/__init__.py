@@ -8,10 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from adapters._mail.content import SENDS
 from adapters._mail.webhook import HookConfig, Postbox
 from adapters.base import (
-    Capabilities,
     Carried,
     Flow,
     Outcome,
@@ -27,14 +25,7 @@ from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
 TYPE = "mail_ses"
-CAPABILITIES = Capabilities(
-    echo=True,
-    text_limit=100_000,
-    sends=SENDS,
-    content_types=frozenset({"application/json", "text/plain"}),
-    heavy=True,
-    automatic_per_hour=10,
-)
+CONTENT_TYPES = frozenset({"application/json", "text/plain"})
 
 
 class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,10 +44,9 @@ class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Ses:
-    capabilities = CAPABILITIES
-
     def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
         self._signatures = Signatures(config.topic_arns, config.signing_certificates)
+        self.capabilities = config.able(CONTENT_TYPES)
         self._postbox = Postbox(endpoint_id, TYPE, config)
 
     def verify(self, raw: RawInbound) -> Reply | None:
