@@ -38,7 +38,7 @@ from adapters.twilio_voice.plan import Nothing, Planner, Step, Told, Voicemail
 from adapters.twilio_voice.send import Line, fetch, probe, send
 from adapters.twilio_voice.ticket import Tickets
 from adapters.twilio_voice.twiml import Scene, Writer
-from adapters.twilio_voice.wire import OVER, call_of, whole
+from adapters.twilio_voice.wire import OVER, call_of, dialable, whole
 from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId
 
@@ -131,7 +131,7 @@ class TwilioVoice:
         try:
             over = form_of(raw).text("CallStatus") in OVER
         except Malformed:
-            over = False
+            return NOTHING
         return self._document(raw, Nothing() if over else Voicemail(self.config.say_apology))
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
@@ -142,8 +142,11 @@ class TwilioVoice:
     def _told(self, raw: RawInbound, outcome: Outcome | None) -> Told:
         settled = outcome is not None and outcome.error is None
         placed = outcome.placed if outcome is not None else ()
+        form, query = form_of(raw), query_of(raw)
+        caller = caller_in(form, query)
         return Told(
-            form=form_of(raw), query=query_of(raw), now=raw.received_at, settled=settled,
+            form=form, query=query, now=raw.received_at, settled=settled,
+            can_be_called=caller is not None and dialable(caller.address) is not None,
             holder=outcome.holder if outcome is not None else None,
             wire_seq=next((one.wire_seq for one in placed if one.wire_seq is not None), None),
         )  # fmt: skip

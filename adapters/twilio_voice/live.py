@@ -123,9 +123,9 @@ def _framed(raw: RawInbound, account: str | None, note: Note, frame: Frame, kind
     def kept(body: Body, **facts: Any) -> Envelope:
         return _envelope(raw, account, note, frame, body, **facts)
 
-    def event(name: str, detail: str = "", key: str | None = None, duration_s: int | None = None) -> Envelope:
+    def event(name: str, detail: str | None = None, key: str | None = None, duration_s: int | None = None) -> Envelope:
         body = CallEvent(call=ExternalId(note.call), event=name, direction="out" if note.outward else "in",
-                         duration_s=duration_s, detail=detail or None)  # fmt: skip
+                         duration_s=duration_s, detail=detail)  # fmt: skip
         return kept(body, key=key)
 
     match kind:
@@ -138,7 +138,7 @@ def _framed(raw: RawInbound, account: str | None, note: Note, frame: Frame, kind
             return event("key", word(frame, "digit"))
         case "interrupt":
             ms = whole(frame.get("durationUntilInterruptMs"))
-            heard = word(frame, "utteranceUntilInterrupt")
+            heard = word(frame, "utteranceUntilInterrupt")  # empty, when he heard nothing of it
             return event("interrupted", heard, duration_s=None if ms is None else round(ms / 1000))
         case "error":
             return event("error", word(frame, "description")[:400])
@@ -159,10 +159,10 @@ def _numbered(note: Note, frame: Frame) -> str | None:
     return None if number is None else f"{note.session}/{number}"
 
 
-def _count(frame: Frame) -> str:
+def _count(frame: Frame) -> str | None:
     """Sound is not kept, but how much there was of it."""
     number = whole(frame.get("sequenceNumber"))
-    return "" if number is None else f"{number} frames"
+    return None if number is None else f"{number} frames"
 
 
 def _envelope(

@@ -14,7 +14,7 @@ from typing import Literal
 from adapters._twilio import Form, form_of, query_of
 from adapters.base import Malformed, RawInbound
 from adapters.twilio_voice.ticket import peek
-from adapters.twilio_voice.wire import ALIVE, OVER, TYPE, Caller, call_of, caller_of, whole
+from adapters.twilio_voice.wire import ALIVE, OVER, TYPE, Caller, call_of, caller_of, dialable, whole
 from normalizer.envelope import (
     AddressClaim,
     Body,
@@ -175,7 +175,7 @@ def _turned(it: Arrived) -> Sequence[Envelope]:
         return (it.event("silence"),)
     if it.raw.path == "/turn":
         return (_turn(it, Message(parts=(ChoiceMade(id=keys, title=keys),))),)
-    if keys[:1] == "2":
+    if keys[:1] == "2" and it.caller is not None and dialable(it.caller.address):
         return (_turn(it, Message(parts=(CALLBACK,))),)
     return (it.event("key", detail=keys),)
 

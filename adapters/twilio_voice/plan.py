@@ -95,6 +95,8 @@ class Told(Struct, frozen=True, kw_only=True):
     """False: what room 2 makes of it is not known."""
     holder: str | None = None
     wire_seq: int | None = None
+    can_be_called: bool = True
+    """The caller has an address that we could call."""
 
 
 ANY = None
@@ -121,8 +123,8 @@ AFTER: Sequence[Row] = (
     Row(ANY, ANY, ANY, "people"),
 )
 """The first that fits. A handoff to people is the last line, as is everything that nobody has thought of."""
-UNREACHED = frozenset({"busy", "no-answer", "failed", "canceled"})
-"""Values of `DialCallStatus` and `CallStatus`: nobody was spoken to."""
+SPOKEN = frozenset({"completed", "answered"})
+"""Values of `DialCallStatus` after which nobody has to leave a message."""
 MENU_TRIES = 2
 SILENT_TRIES = 3
 POLL_S = 8
@@ -257,16 +259,16 @@ class Planner:
         key, wrong = told.form.text("Digits")[:1], whole(told.query.text("n")) or 0
         if key == "1" or told.form.text("SpeechResult").strip():
             return self.people(told.now)
-        if key == "2":
+        if key == "2" and told.can_be_called:
             return Goodbye(self._config.say_callback)
-        if key == "3":
+        if key in ("2", "3"):
             return Voicemail(self._config.say_voicemail)
         return self.people(told.now) if wrong + 1 >= MENU_TRIES else Menu(wrong + 1)
 
     def _dialled(self, told: Told) -> Step:
-        if told.form.text("DialCallStatus") in UNREACHED:
-            return Voicemail(self._config.say_voicemail)
-        return Goodbye(self._config.say_goodbye)
+        if told.form.text("DialCallStatus") in SPOKEN:
+            return Goodbye(self._config.say_goodbye)
+        return Voicemail(self._config.say_voicemail)
 
     def _left_queue(self, told: Told) -> Step:
         match told.form.text("QueueResult"):

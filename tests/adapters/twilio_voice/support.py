@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from adapters.base import Flow, LegView, Outcome, Placed, PushCall, RawInbound, Reply, SendContext, Sent
+from adapters.base import Flow, LegView, Outcome, Placed, PushCall, RawInbound, Reply, SendContext, SendError, Sent
 from adapters.twilio_voice import REGISTRATION, Config, TwilioVoice
 from adapters.twilio_voice.ticket import Tickets, ticket
 from adapters.twilio_voice.wire import Note, note_text
@@ -48,7 +48,7 @@ def signature(url: str, fields: Sequence[tuple[str, str]] = (), token: str = TOK
 
 def _sign(raw: RawInbound) -> Mapping[str, str]:
     url = raw.public_url.replace("https://", "wss://") if raw.origin == "live" else raw.public_url
-    fields = parse_qsl(raw.body.decode(), keep_blank_values=True) if raw.method == "POST" else []
+    fields = parse_qsl(raw.body.decode("utf-8", "replace"), keep_blank_values=True) if raw.method == "POST" else []
     return {"x-twilio-signature": signature(url, fields)}
 
 
@@ -111,7 +111,7 @@ def wanted(body: Mapping[str, Any], *, who: str = LEG, evidence: int = 2, key: s
         "channel_type": "twilio_voice",
         "endpoint_id": ENDPOINT,
         "account": NUMBER,
-        "party": {"claims": [{"address": {"scheme": scheme, "value": value}, "evidence": evidence}]} if who else None,
+        "party": {"claims": [{"address": {"scheme": scheme, "value": value}, "evidence": evidence}]} if who else {},
         "occurred_at": "2026-01-02T03:04:05Z",
         "received_at": "2026-01-02T03:04:05Z",
         "dedupe_keys": [f"{CALL}/{key}"] if key else None,
@@ -182,21 +182,20 @@ class Deserted(TwilioVoice):
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         flow = super().send(message, ctx)
-        call = next(flow)
-        while True:
-            try:
-                if isinstance(call, PushCall):
-                    call = flow.send(Reply(204))
-                    continue
+        try:
+            call = next(flow)
+            while isinstance(call, PushCall):
+                call = flow.send(Reply(204))
+            while True:
                 try:
                     answer = yield call
-                except Exception as error:  # noqa: BLE001  handed on, as the transport does
+                except SendError as error:  # handed on, as the transport does
                     call = flow.throw(error)
                 else:
                     call = flow.send(answer)
-            except StopIteration as done:
-                sent: Sent = done.value
-                return sent
+        except StopIteration as done:
+            sent: Sent = done.value
+            return sent
 
 
 def deserted(**changes: Any) -> Subject:
