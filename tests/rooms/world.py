@@ -38,7 +38,7 @@ from router.conversation import Agent, Conversation, Holder
 from router.events import AgentReplied, EngineChanged, HolderRequested
 from router.policy import Policy
 from tests.gateway.provider import HangUp
-from tests.rooms import desk
+from tests.rooms import desk, line
 from tests.rooms.engine import ScriptedEngine
 from tests.rooms.graph import Graph
 
@@ -69,7 +69,8 @@ class World:
         self.ids = CountingIds()
         self.engine = ScriptedEngine()
         self.desk = desk.Desk()
-        self.directory = Directory([self._whatsapp(), desk.mounted(self.desk)])
+        self.line = line.Line()
+        self.directory = Directory([self._whatsapp(), desk.mounted(self.desk), line.mounted(self.line)])
         self.rates = Rates()
         self.ask_settings = AskSettings()
         self.perform_settings = PerformSettings()
@@ -155,9 +156,10 @@ class World:
         return RawInbound(id=self.ids.uuid(), endpoint_id=ENDPOINT, origin="webhook", received_at=self.clock.now(),
                           body=body)  # fmt: skip
 
-    async def frame(self, session: str, outcome_ms: int | None = None, **frame: Any) -> Outcome | None:
-        """A frame on the live channel."""
-        raw = RawInbound(id=self.ids.uuid(), endpoint_id=desk.ENDPOINT, origin="live", session=session,
+    async def frame(self, session: str, outcome_ms: int | None = None, *, endpoint: EndpointId = desk.ENDPOINT,
+                    **frame: Any) -> Outcome | None:  # fmt: skip
+        """A frame on a live channel."""
+        raw = RawInbound(id=self.ids.uuid(), endpoint_id=endpoint, origin="live", session=session,
                          received_at=self.clock.now(), body=json.dumps(frame).encode())  # fmt: skip
         outcome = asyncio.create_task(self.receiver.receive(raw, outcome_ms=outcome_ms or 20_000))
         while not outcome.done():
