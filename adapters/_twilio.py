@@ -12,6 +12,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -65,9 +67,9 @@ class Form(dict[str, list[str]]):
     def getall(self, name: str) -> list[str]:
         return self[name]
 
-    def text(self, name: str) -> str:
-        """The first value; empty where there is none."""
-        return self[name][0] if name in self else ""
+    def text(self, *names: str) -> str:
+        """The first value under the first of these names that has one; empty where there is none."""
+        return next((self[name][0] for name in names if name in self and self[name][0]), "")
 
     def slice(self) -> Raw:
         """For `Envelope.raw`: a JSON object, with a list where a name occurs several times."""
@@ -214,6 +216,15 @@ def url_problem(key: str, url: str) -> Sequence[str]:
     except ValueError:
         fits = False
     return [] if fits else [f"{key} must be like https://example.org, without a query or a user name"]
+
+
+def rfc2822(date: object) -> datetime | None:
+    """A time as the REST API writes it; webhooks of messages have none."""
+    try:
+        found = parsedate_to_datetime(date) if isinstance(date, str) and date else None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC) if found else None
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
