@@ -28,6 +28,7 @@ class _Adapters(Mapping[str, "Registration"]):
 REGISTRY: Mapping[str, "Registration"] = _Adapters(
     {
         "slack": "adapters.slack",
+        "twilio_voice": "adapters.twilio_voice",
         "webchat": "adapters.webchat",
         "whatsapp": "adapters.whatsapp",
     }
