@@ -65,8 +65,8 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     authserv_id: str
     """Lower case; empty where the server does not name itself (Microsoft 365)."""
-    hop: int
-    """How many `Received` fields stand above it: who wrote it received the mail so many servers ago."""
+    above: bool = False
+    """It stands above all `Received` fields, so it was written after the mail had reached us."""
     results: tuple[tuple[str, str, dict[str, str]], ...] = ()
     """(method, result, properties)."""
 

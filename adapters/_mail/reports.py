@@ -25,6 +25,7 @@ TEXT_CHARS = 20_000
 QUOTE_CHARS = 60_000
 """Of its text in which the original may be quoted."""
 DIAGNOSTIC_CHARS = 500
+MIN_REASON_WORDS = 3
 _ACTIONS: dict[str, Literal["failed", "delayed", "delivered"]] = {
     "failed": "failed", "failure": "failed", "delayed": "delayed", "delivered": "delivered",
 }  # fmt: skip
@@ -35,6 +36,7 @@ _COPY = re.compile(
     r"(?im)^[-_=* >]*(?:this is a copy of (?:the|your) message|below this line is a copy of the message"
     r"|original message (?:follows|headers|header)|included is the|the following is a copy|unsent message below"
     r"|message header follows|original message ------|copy of the (?:original )?message).*$"
+    r"|(?<=\n\n)(?:received|return-path|from|message-id|date|to|subject|x-[a-z-]{1,30}):.*$"
 )
 _FAILED = re.compile(
     r"(?i)undeliver|not be delivered|couldn.t be delivered|could not deliver|delivery (?:status|has failed"
@@ -157,7 +159,8 @@ def _recipient(block: Headers) -> str | None:
 def _is_hard(status: str | None, words: str) -> bool:
     if status is not None and status[0] in "45":
         # A full mailbox is often reported as permanent (RFC 3463 §3.3), and is not.
-        return status[0] == "5" and status != "5.2.2"
+        full = status == "5.2.2" or (status.endswith(".0") and _SOFT.search(words) is not None)
+        return status[0] == "5" and not full
     if _SOFT.search(words):
         return False
     code = _CODE.search(words)
@@ -213,8 +216,9 @@ def _fate_in_words(recipient: str | None, everybody: list[str], words: str) -> F
     own = words[place:] if place >= 0 else words
     later = [at for other in everybody if other != recipient and (at := own.find(other)) > 0]
     own = own[: min(later, default=len(own))]
-    if not (_STATUS.search(own) or _CODE.search(own) or _SOFT.search(own)):
-        own = words
+    named_only = len(own.split()) < MIN_REASON_WORDS
+    if named_only or (len(everybody) == 1 and not _STATUS.search(own) and _STATUS.search(words)):
+        own = words  # the reason stands elsewhere
     status = next((found[1] for found in _STATUS.finditer(own) if found[1][0] != "2"), None)
     reason = " ".join(own.split())[:DIAGNOSTIC_CHARS]
     return Fate(recipient=recipient, action="failed", hard=_is_hard(status, own), status=status, text=reason)

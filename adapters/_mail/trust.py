@@ -1,7 +1,7 @@
 """Is the From what it says? Authentication-Results (RFC 8601), as far as they are our own server's.
 
-Rule: anybody may write such a field into his mail. The topmost one that bears our server's name counts, with those of
-the same server right beside it; what stands below a further `Received` was there before the mail reached us.
+Rule: anybody may write such a field into his mail, also in our server's name. The topmost one of ours counts; further
+ones only where they stand above all `Received` fields, because nobody but us could write there.
 Rule: an SPF pass says something about a server and nothing about the From. DMARC does, and an aligned DKIM signature.
 """
 
@@ -19,15 +19,15 @@ MAX_FIELDS = 20
 
 def read_verdicts(headers: Headers) -> tuple[Verdict, ...]:
     found: list[Verdict] = []
-    hop = 0
+    above = "received" in headers
     for name, value in headers.fields:
-        hop += name == "received"
+        above = above and name != "received"
         if name == "authentication-results" and len(found) < MAX_FIELDS:
-            found.append(_verdict(value[:8192], hop))
+            found.append(_verdict(value[:8192], above))
     return tuple(found)
 
 
-def _verdict(value: str, hop: int) -> Verdict:
+def _verdict(value: str, above: bool) -> Verdict:
     first, *rest = _without_comments(value).lower().split(";")
     name = "" if "=" in first else first.split()[0] if first.split() else ""
     results: list[tuple[str, str, dict[str, str]]] = []
@@ -36,7 +36,7 @@ def _verdict(value: str, hop: int) -> Verdict:
         if pairs:
             (method, result), *properties = pairs
             results.append((method.partition("/")[0], result, dict(properties)))
-    return Verdict(authserv_id=name, hop=hop, results=tuple(results))
+    return Verdict(authserv_id=name, above=above, results=tuple(results))
 
 
 def _without_comments(value: str) -> str:
@@ -58,14 +58,13 @@ def _without_comments(value: str) -> str:
 def our_results(
     verdicts: Sequence[Verdict], authserv_ids: Sequence[str]
 ) -> tuple[tuple[str, str, dict[str, str]], ...]:
-    """Of the topmost field of ours and its neighbours."""
+    """The surest first."""
     wanted = {"" if id == UNNAMED else id.lower() for id in authserv_ids}
     ours = [verdict for verdict in verdicts if verdict.authserv_id in wanted]
     if not ours:
         return ()
-    top = ours[0]
-    beside = (v for v in ours if (v.authserv_id, v.hop) == (top.authserv_id, top.hop))
-    return tuple(result for verdict in beside for result in verdict.results)
+    counted = [ours[0], *(verdict for verdict in ours[1:] if verdict.above)]
+    return tuple(result for verdict in counted for result in verdict.results)
 
 
 def is_aligned(mail: Mail, authserv_ids: Sequence[str]) -> bool:
@@ -74,9 +73,9 @@ def is_aligned(mail: Mail, authserv_ids: Sequence[str]) -> bool:
         return False
     domain = mail.from_[0].address.rpartition("@")[2].lower()
     results = our_results(mail.verdicts, authserv_ids)
-    dmarc = [(result, said) for method, result, said in results if method == "dmarc"]
-    if dmarc:
-        return any(result == "pass" and said.get("header.from", domain) == domain for result, said in dmarc)
+    dmarc = next(((result, said) for method, result, said in results if method == "dmarc"), None)
+    if dmarc is not None:
+        return dmarc[0] == "pass" and dmarc[1].get("header.from", domain) == domain
     return any(method == "dkim" and result == "pass" and _signs_for(said, domain) for method, result, said in results)
 
 
