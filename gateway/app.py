@@ -15,10 +15,11 @@ from aiohttp import web
 
 from gateway import live
 from gateway.clock import MS_SHIFT, Clock, Ids
-from gateway.compose import ENGINE_LANE, listeners, mount, performer, processor
+from gateway.compose import ENGINE_LANE, heavy_reader, listeners, mount, performer, processor
 from gateway.core import Core
 from gateway.credentials import Credentials
 from gateway.directory import Directory
+from gateway.heavy import HeavyReader
 from gateway.itemlog import stream_for
 from gateway.levels import levels, show
 from gateway.listen import Listeners
@@ -53,10 +54,11 @@ class House:
     """A running gateway: its core, its rooms, and what they share."""
 
     def __init__(
-        self, core: Core, processor: Processor, performer: Performer, listeners: Listeners, state: "State"
-    ) -> None:
+        self, core: Core, processor: Processor, performer: Performer, listeners: Listeners, reader: HeavyReader,
+        state: "State",
+    ) -> None:  # fmt: skip
         self.core, self.processor, self.performer, self.listeners = core, processor, performer, listeners
-        self.state = state
+        self.reader, self.state = reader, state
         self.log = lines("house")
 
     async def prepare(self) -> None:
@@ -155,6 +157,7 @@ async def open_house(config: Config, *, clock: Clock | None = None) -> AsyncIter
         transport = await stack.enter_async_context(Transport(config.transport, config.guard, media, clock))
         house = _compose(config, clock, store, media, transport)
         stack.callback(house.core.report.close)
+        stack.push_async_callback(house.reader.close)
         yield house
 
 
@@ -190,8 +193,9 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     )
     made.append(live.Sockets(core))
     owner = ids.new("node")
-    rooms = processor(core, owner, report), performer(core, owner, report)
-    return House(core, *rooms, listeners(core, owner), state)
+    reader = heavy_reader(core)
+    rooms = processor(core, owner, report, reader), performer(core, owner, report)
+    return House(core, *rooms, listeners(core, owner), reader, state)
 
 
 def _highest(store: Store) -> int:

@@ -11,12 +11,14 @@ from gateway.directory import Directory, Mounted
 from gateway.engines.base import Engine
 from gateway.engines.builtin import BuiltinConfig, BuiltinEngine
 from gateway.engines.echo import EchoEngine
+from gateway.heavy import HeavyReader
 from gateway.listen import Listeners
 from gateway.listen.base import Parts
 from gateway.perform import Performer, PerformSettings
 from gateway.perform.ask import Asker, AskSettings, Breaker
 from gateway.perform.calls import Calls
 from gateway.process import Processor, ProcessSettings
+from gateway.process.apart import Apart
 from gateway.process.prepare import Preparer
 from gateway.process.settle import Rules
 from gateway.report import Report
@@ -30,7 +32,15 @@ from router.events import EngineChanged
 ENGINE_LANE = "engine"
 
 
-def processor(core: Core, owner: str, report: Report) -> Processor:
+def heavy_reader(core: Core) -> HeavyReader:
+    """For the endpoints whose format is heavy; without one it never starts anything."""
+    mounted = core.directory.endpoints
+    plans = {one.id: (one.type, one.settings) for one in core.config.endpoints.values()
+             if mounted[one.id].adapter.capabilities.heavy}  # fmt: skip
+    return HeavyReader(plans, core.config.rooms.parse_timeout_ms)
+
+
+def processor(core: Core, owner: str, report: Report, reader: HeavyReader) -> Processor:
     config = core.config
     rules = Rules(directory=core.directory, policy=config.router_policy, engine=config.ai.engine, new_id=core.ids.new,
                   new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms)  # fmt: skip
@@ -45,7 +55,7 @@ def processor(core: Core, owner: str, report: Report) -> Processor:
     )
     preparer = Preparer(core.directory, subkey(config.key, "dedupe"))
     return Processor(core.store, preparer, rules, core.wake, settings, owner, report.processed,
-                     lambda: report.fenced("process"))  # fmt: skip
+                     lambda: report.fenced("process"), Apart(reader, core.media, preparer))  # fmt: skip
 
 
 def performer(core: Core, owner: str, report: Report) -> Performer:

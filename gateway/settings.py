@@ -83,6 +83,9 @@ class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Positive, Meta(description="Most messages in one transaction of room 2 while room 1 waits for the writer.")
     ] = 64
     process_batch_alone: Annotated[Positive, Meta(description="The same while it does not.")] = 256
+    parse_timeout_ms: Annotated[
+        Positive, Meta(description="Time limit for reading one message of a heavy format (mail); then it is dead.")
+    ] = 2_000
     process_slice_ms: Annotated[
         Positive, Meta(description="A transaction of rooms 2 and 3 yields to room 1 after it.")
     ] = 2

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from gateway.process.apart import Apart, NotNow
 from gateway.process.identify import Raced
 from gateway.process.prepare import Item, Preparer
 from gateway.process.settle import Done, Rules, settle
@@ -18,6 +19,8 @@ from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.wake import Wake
 
+LEASE_SHARE = 0.6
+"""Of a lease, for rows that are read apart: what is left is more than one row may take."""
 MS_SHIFT = 20
 """An intake id is a time in milliseconds above 20 bits that tell rows of one millisecond apart."""
 
@@ -48,9 +51,13 @@ class Processor:
         owner: str,
         report: Callable[[Done], None],
         fenced: Callable[[], None] = lambda: None,
+        apart: Apart | None = None,
     ) -> None:
         self._store, self._preparer, self._rules, self._wake = store, preparer, rules, wake
         self._settings, self._owner, self._report, self._fenced = settings, owner, report, fenced
+        self._apart = apart
+        self._reading: set[asyncio.Task[None]] = set()
+        """Lanes whose rows are read apart, a task each."""
         self._stopping = False
         self._size = settings.batch
 
@@ -63,24 +70,55 @@ class Processor:
         while not self._stopping:
             if not await self._round():
                 await self._wake.intake.wait(self._settings.poll_ms / 1000)
+        await asyncio.gather(*self._reading)
 
     async def drain(self) -> None:
         """Until nothing is due. For tests and `replay`."""
-        while await self._round():
-            pass
+        while await self._round() or self._reading:
+            await asyncio.gather(*self._reading)
 
     async def _round(self) -> bool:
         try:
             rows = await self._store.write(self._claim)
         except StoreUnavailable:
             return False
-        items = [item for row in rows for item in await self._read(row)]
+        self._read_apart([row for row in rows if self._is_apart(row)])
+        items = [item for row in rows if not self._is_apart(row) for item in await self._read(row)]
         try:
             await self._settle(items)
         except LostClaim:
             self._fenced()
             await self._let_go(rows)
         return bool(rows)
+
+    def _is_apart(self, row: Claimed) -> bool:
+        return self._apart is not None and row.epoch <= self._settings.max_claims and self._apart.takes(row)
+
+    def _read_apart(self, rows: list[Claimed]) -> None:
+        for task in [task for task in self._reading if task.done()]:
+            self._reading.discard(task)
+            task.result()
+        for lane in dict.fromkeys(row.lane for row in rows):
+            work = self._lane([row for row in rows if row.lane == lane])
+            task = asyncio.create_task(work, name="process-apart")
+            self._reading.add(task)
+            task.add_done_callback(lambda _: self._wake.intake.ring())
+
+    async def _lane(self, rows: list[Claimed]) -> None:
+        """One row after the other, as long as the claim is surely ours; the rest is claimed anew."""
+        assert self._apart is not None
+        until = self._store.now() + self._settings.lease_ms * LEASE_SHARE
+        while rows and self._store.now() < until and not self._stopping:
+            try:
+                await self._settle(await self._apart.items(rows[0], self._store.now()))
+            except LostClaim:
+                self._fenced()
+                break
+            except NotNow:
+                await asyncio.sleep(self._settings.poll_ms / 1000)
+                break
+            rows = rows[1:]
+        await self._let_go(rows)
 
     async def _let_go(self, rows: list[Claimed]) -> None:
         """One row is another's by now: what is left of the claim may not overtake it, nor what comes after it."""

@@ -4,13 +4,14 @@ Rule: pure apart from the adapter's own `parse`; the same row gives the same ite
 Rule: what cannot be read is an item too: it dies in the same commit as its neighbours live.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import msgspec
 
 from adapters.base import Malformed, RawInbound
 from gateway.directory import Directory
+from gateway.store.files import FileRow
 from gateway.store.intake import Claimed
 from normalizer import codec
 from normalizer.address import match_key
@@ -31,7 +32,8 @@ class Item:
     """One envelope or fact of a row, ready to be settled; or the reason why it can not be."""
 
     __slots__ = (
-        "claims", "content", "digest", "envelope", "error", "fact", "index", "keys", "last", "leg", "raw", "row",
+        "claims", "content", "digest", "envelope", "error", "fact", "files", "index", "keys", "last", "leg", "raw",
+        "row",
     )  # fmt: skip
 
     def __init__(self, row: Claimed, index: int) -> None:
@@ -50,6 +52,8 @@ class Item:
         """The addresses that identify the contact, the one to answer to first."""
         self.leg: LegId | None = None
         """The leg of the first of these, whether it exists yet or not."""
+        self.files: tuple[FileRow, ...] = ()
+        """What came inside of it and is stored now."""
 
     @property
     def kind(self) -> str:
@@ -74,7 +78,23 @@ class Preparer:
 
     def items(self, row: Claimed) -> list[Item]:
         """From `next_index` on; never empty and never raises."""
-        made = self._facts(row) if row.kind == "fact" else self._envelopes(row)
+        return self._due(row, self._facts(row) if row.kind == "fact" else self._envelopes(row))
+
+    def read(self, row: Claimed, raw: RawInbound, envelopes: Iterable[tuple[Envelope, bytes | None]],
+             files: tuple[FileRow, ...]) -> list[Item]:  # fmt: skip
+        """The same of what was parsed elsewhere: each envelope with its slice of the raw."""
+        made = [self._one(row, index, envelope, slice_, raw.id) for index, (envelope, slice_) in enumerate(envelopes)]
+        for item in made:
+            item.files = files
+        return self._due(row, made or [Item(row, 0)])
+
+    def unreadable(self, row: Claimed, reason: str, detail: str) -> list[Item]:
+        return self._due(row, [_dead(row, reason, detail)])
+
+    def raw_of(self, row: Claimed) -> RawInbound:
+        return _decode_raw(row.raw)
+
+    def _due(self, row: Claimed, made: list[Item]) -> list[Item]:
         for item in made:
             item.row = row
         made[-1].last = True
@@ -97,23 +117,26 @@ class Preparer:
             return [_dead(row, "unknown_endpoint", row.endpoint_id)]
         try:
             raw = _decode_raw(row.raw)
-            envelopes: Sequence[Envelope] = mounted.adapter.parse(raw)
+            envelopes = mounted.adapter.parse(raw)
         except Malformed as error:
             return [_dead(row, "malformed", str(error))]
         except Exception as error:  # noqa: BLE001  because an adapter's bug must not cost a message
             return [_dead(row, "adapter_error", type(error).__name__)]
         if not envelopes:
             return [Item(row, 0)]
-        return [self._one(row, index, envelope, raw.id) for index, envelope in enumerate(envelopes)]
+        return [
+            self._one(row, index, envelope, None if envelope.raw is None else bytes(envelope.raw), raw.id)
+            for index, envelope in enumerate(envelopes)
+        ]
 
-    def _one(self, row: Claimed, index: int, envelope: Envelope, arrival: str) -> Item:
+    def _one(self, row: Claimed, index: int, envelope: Envelope, slice_: bytes | None, arrival: str) -> Item:
         """`arrival` names the request, also when it is replayed as another row."""
         item = Item(row, index)
         channel = self._directory.channel_for(row.endpoint_id, envelope.account)
         if channel is None:
             item.error = ("unknown_account", envelope.account or "")
             return item
-        item.raw = bytes(envelope.raw) if envelope.raw is not None else None
+        item.raw = slice_
         envelope, item.content = codec.seal(msgspec.structs.replace(envelope, channel_id=channel, raw=None))
         item.envelope = envelope
         item.claims = _claims(envelope)

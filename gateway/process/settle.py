@@ -121,6 +121,7 @@ class Settlement:
         fresh = self._dedupe()
         self._who.find(fresh, self._rules.new_id)
         self._lock(fresh)
+        files.add(self._tx, [row for item in fresh for row in item.files])
         for item in fresh:
             self._apply(item)
         self._ledger.write()
