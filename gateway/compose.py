@@ -86,6 +86,7 @@ def _asker(core: Core, report: Report) -> Asker | None:
         transcript_messages=ai.transcript_messages,
         breaker_failures=ai.breaker_failures,
         breaker_reset_ms=ai.breaker_reset_ms,
+        sentence_max_chars=ai.sentence_max_chars,
     )
     entering: set[asyncio.Task[None]] = set()
 

@@ -142,6 +142,10 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = 8_000
     question_max_chars: Annotated[Positive, Meta(description="A longer question goes to a person.")] = 2_000
     answer_max_sentences: Annotated[Positive, Meta(description="Most sentences that `builtin` answers with.")] = 3
+    sentence_max_chars: Annotated[
+        Positive,
+        Meta(description="Of an answer that is heard while it is written; a longer sentence comes in parts."),
+    ] = 400
     concurrency: Annotated[Positive, Meta(description="Questions that are asked at once.")] = 8
     transcript_messages: Annotated[
         Positive, Meta(description="How much of the conversation the engine sees, counted from its end.")
