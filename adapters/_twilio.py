@@ -43,7 +43,7 @@ from adapters.base import (
     Unauthentic,
     Unavailable,
 )
-from normalizer.envelope import Body, Envelope, Unsupported, inbound_id
+from normalizer.envelope import Body, Envelope, Party, Unsupported, inbound_id
 
 T = TypeVar("T")
 FORM = "application/x-www-form-urlencoded"
@@ -51,7 +51,8 @@ TWIML = "text/xml; charset=utf-8"
 NOTHING = Reply(200, {"content-type": TWIML}, b'<?xml version="1.0" encoding="UTF-8"?><Response/>')
 """The answer that does nothing. Plain text would be sent to the customer."""
 MAX_FIELDS = 1000
-"""Of one form."""
+MAX_FORM_BYTES = 1_000_000
+"""Of one form; Twilio's have some thousands."""
 MAX_WORD = 40
 """Characters of a word of Twilio's that we quote."""
 _SIGNED = re.compile(r"[A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{43}=")
@@ -88,6 +89,8 @@ def query_of(raw: RawInbound) -> Form:
 
 
 def _form(text: str) -> Form:
+    if len(text) > MAX_FORM_BYTES:
+        raise Malformed(f"a form of more than {MAX_FORM_BYTES} bytes")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -111,6 +114,8 @@ def envelope(
 ) -> Envelope:
     """What came in. `key` names the event by the provider's id; without one its name is the intake row."""
     given: dict[str, Any] = {"direction": "in", "occurred_at": raw.received_at, "account": None, **facts}
+    if given.get("party") == Party():
+        del given["party"]
     return Envelope(
         id=inbound_id(raw.endpoint_id, given["account"], key or f"{raw.id}#{place}"),
         channel_type=channel_type,
