@@ -49,6 +49,16 @@ async def test_all_who_watch_a_leg_are_told_and_nobody_else() -> None:
     assert (one.is_set(), two.is_set(), stranger.is_set()) == (True, True, False)
 
 
+async def test_who_wakes_a_leg_learns_whether_anybody_is_there() -> None:
+    wake = Wake()
+    assert wake.leg(LEG) is False
+    heard: list[bytes] = []
+    wake.listen(lambda leg, frame: leg == LEG)
+    wake.listen(lambda leg, frame: bool(heard.append(frame)))  # type: ignore[func-returns-value]
+    assert (wake.leg(LEG, b"x"), wake.leg(OTHER, b"y")) == (True, False)
+    assert heard == [b"x", b"y"]
+
+
 async def test_who_gave_his_watch_back_is_told_nothing() -> None:
     wake = Wake()
     one, two = wake.watch(LEG), wake.watch(LEG)

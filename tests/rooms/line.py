@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from adapters.base import Capabilities, ChannelSpec, RawInbound
+from adapters.base import Capabilities, ChannelSpec, Flow, PushCall, RawInbound, SendContext, Sent
 from gateway.directory import Mounted
 from gateway.store import reads
 from gateway.store.tx import Tx
@@ -32,6 +32,8 @@ class Line(Desk):
 
     def __init__(self) -> None:
         self.capabilities = CAPABILITIES
+        self.pushed: list[int] = []
+        """What the gateway said to each push."""
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         frame = json.loads(raw.body)
@@ -43,6 +45,12 @@ class Line(Desk):
             return [said]
         event = CallEvent(call=ExternalId("CA1"), event=frame["event"], direction="in", detail=frame.get("detail"))
         return [replace(said, body=event, external_id=None)]
+
+
+    def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        reply = yield PushCall()
+        self.pushed.append(reply.status)
+        return Sent()
 
 
 def mounted(line: Line) -> Mounted:

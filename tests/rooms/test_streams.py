@@ -360,6 +360,14 @@ async def test_an_interruption_of_what_came_before_leaves_the_next_answer_alone(
     assert ear.heard == ["One.", "Two."]
 
 
+@pytest.mark.parametrize(("there", "status"), [(True, 200), (False, 204)])
+async def test_a_channel_learns_whether_its_push_met_a_socket(world: World, there: bool, status: int) -> None:
+    world.wake.listen(lambda leg, frame: there and leg == LEG)
+    await says(world, "1", "?")
+    await world.run()
+    assert world.line.pushed == [status]
+
+
 # --- what a call is in its conversation ---------------------------------------------------------------------------
 
 

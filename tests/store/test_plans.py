@@ -7,7 +7,20 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from gateway.store import effects, files, heads, intake, keys, outbox, overview, people, reads, replay, threads
+from gateway.store import (
+    automatic,
+    effects,
+    files,
+    heads,
+    intake,
+    keys,
+    outbox,
+    overview,
+    people,
+    reads,
+    replay,
+    threads,
+)
 from gateway.store.schema import metadata
 from gateway.store.statement import SQLITE, Statement
 from gateway.store.store import Store
@@ -32,7 +45,7 @@ RARE = {
 
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (intake, people, threads, effects, outbox, reads, files, heads, keys, overview, replay)
+    for module in (automatic, intake, people, threads, effects, outbox, reads, files, heads, keys, overview, replay)
     for name, value in vars(module).items()
     if isinstance(value, Statement)
 }
@@ -66,6 +79,8 @@ def test_what_is_listed_as_rare_does_read_one(sqlite_store: Store, name: str) ->
 
 
 USES = {
+    "automatic._SAID": "SEARCH envelope USING INDEX envelope_seq (conversation_id=? AND seq>?)",
+    "reads._WIRE_UNTIL": "SEARCH envelope USING INDEX envelope_wire (leg_id=? AND wire_seq>?)",
     "intake._CLAIM": "SEARCH intake USING INTEGER PRIMARY KEY (rowid<?)",
     "intake._BUSY": "SEARCH intake USING INDEX intake_leased (leased_until>?)",
     "intake._FINISH": "SEARCH intake USING INTEGER PRIMARY KEY (rowid=?)",

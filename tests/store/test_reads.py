@@ -3,6 +3,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.store import effects, intake, outbox, people, reads, threads
 from gateway.store.reads import Shown
@@ -55,6 +56,35 @@ def test_a_wire_is_read_in_both_directions(store: Store) -> None:
     assert ids(store.read_now(lambda tx: reads.wire_after(tx, L1, 1, 9))) == ["e2", "e4", "e5"]
     assert ids(store.read_now(lambda tx: reads.wire_after(tx, L1, 0, 2))) == ["e1", "e2"]
     assert ids(store.read_now(lambda tx: reads.wire_before(tx, L1, 5, 2))) == ["e4", "e2"]
+
+
+def test_where_a_wire_was_at_a_time(store: Store) -> None:
+    talk(store)
+
+    def write(tx: Tx) -> None:
+        later = envelope_row("later", seq=9)._replace(wire_seq=9, at=500)
+        threads.add_envelopes(tx, [later])
+
+    store.write_now(write)
+    found = [store.read_now(lambda tx, at=at: reads.wire_until(tx, L1, at)) for at in (1, 2, 500, 501)]  # type: ignore[misc]
+    assert found == [0, 5, 5, 9]
+    assert store.read_now(lambda tx: reads.wire_until(tx, LegId("none"), 501)) == 0
+
+
+def test_what_the_ai_is_asked_about(store: Store) -> None:
+    def write(tx: Tx) -> None:
+        threads.add_conversations(tx, [replace(conversation("c1"), epoch=3, asked=7), conversation("c2")], 1)
+
+    store.write_now(write)
+    assert store.read_now(lambda tx: reads.asked_about(tx, C1)) == (3, 7)
+    assert store.read_now(lambda tx: reads.asked_about(tx, ConversationId("c2"))) == (0, None)
+    assert store.read_now(lambda tx: reads.asked_about(tx, ConversationId("c3"))) is None
+
+
+def test_events_of_a_call_are_read_with_what_was_said(store: Store) -> None:
+    event = envelope_row("e1", content=b"event")._replace(kind="call_event")
+    store.write_now(lambda tx: threads.add_envelopes(tx, [event]))
+    assert store.read_now(lambda tx: reads.transcript_rows(tx, C1, 5, 9)) == [b"event"]
 
 
 def test_what_was_sent_shows_what_became_of_it(store: Store) -> None:
