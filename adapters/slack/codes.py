@@ -138,7 +138,7 @@ def send_error(reply: Reply, *, recipient: bool = False) -> SendError:
     if found is None:
         return _unknown(reply.status, name, retry_after_s)
     if found.error is Throttled:
-        wait_s = max(filter(None, (retry_after_s, found.retry_after_s)), default=None)
+        wait_s = retry_after_s if retry_after_s is not None else found.retry_after_s
         return Throttled(found.text, scope=scope, provider_code=name, retry_after_s=wait_s)
     return found.error(found.text, provider_code=name, retry_after_s=retry_after_s, certain=found.certain)
 

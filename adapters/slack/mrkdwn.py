@@ -7,7 +7,7 @@ See https://docs.slack.dev/messaging/formatting-message-text
 import re
 from collections.abc import Mapping
 
-_MARKED = re.compile(r"<([^<>]*)>")
+_MARKED = re.compile(r"<([^<>\s][^<>]*)>")
 _SPECIAL = frozenset({"here", "channel", "everyone", "group"})
 _SKIN_TONES = {f"skin-tone-{number}": chr(0x1F3FB + number - 2) for number in range(2, 7)}
 _VARIATION = "\ufe0f"

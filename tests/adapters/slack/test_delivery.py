@@ -1,0 +1,48 @@
+"""For which installation a request is, and how its envelopes are named."""
+
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from adapters.slack import wire
+from adapters.slack.delivery import Delivery, House
+from normalizer.envelope import Typing
+from tests.adapters.slack.support import SUBJECT, encoded
+
+RAW = SUBJECT.raw(b"{}")
+
+
+def _delivery(house: House | None = None, **outer: Any) -> Delivery:
+    found, _ = wire.read_outer(encoded(outer))
+    assert found is not None
+    return Delivery(RAW, house or House("T1", "UBOT"), Raw(b"{}"), found)
+
+
+@pytest.mark.parametrize(
+    ("outer", "account", "user"),
+    [
+        ({"authorizations": [{"team_id": "T2", "user_id": "U2", "is_bot": True}]}, "T2", "U2"),
+        ({"authorizations": [{"team_id": None, "enterprise_id": "E2", "user_id": "U2"}]}, "E2", "U2"),
+        ({"authorizations": [{"team_id": "T2", "user_id": "U2", "is_bot": False}]}, "T2", "UBOT"),
+        ({"authorizations": [None, {}, {"team_id": "T3"}], "team_id": "T9"}, "T3", "UBOT"),
+        ({"authorizations": [], "context_team_id": "T4", "team_id": "T9"}, "T4", "UBOT"),
+        ({"team_id": "T9"}, "T1", "UBOT"),
+    ],
+)
+def test_installation(outer: dict[str, Any], account: str, user: str) -> None:
+    """The outermost team may be the one that the event came from."""
+    delivery = _delivery(**outer)
+    assert (delivery.account, delivery.our_user) == (account, user)
+
+
+def test_names() -> None:
+    """By what it is about, by its event id, else by the intake row and the place in it."""
+    named = _delivery(event_id="Ev1").envelope(Typing(), key="message:C1:1.1")
+    assert named.dedupe_keys == ("message:C1:1.1", "Ev1")
+    assert _delivery().envelope(Typing(), key="message:C1:1.1").id == named.id
+    assert _delivery(event_id="Ev1").envelope(Typing()).dedupe_keys == ("Ev1",)
+    nameless = _delivery()
+    first, second = nameless.envelope(Typing()), nameless.envelope(Typing())
+    assert first.dedupe_keys == ()
+    assert first.id != second.id
