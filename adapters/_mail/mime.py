@@ -218,9 +218,16 @@ def uuencoded(body: bytes, most: int = 20) -> tuple[bytes, list[tuple[str, bytes
 def _uu_bytes(lines: bytes) -> bytes | None:
     """None: those are other words that happen to begin with `begin`."""
     made = bytearray()
+    if not _is_uu(lines.partition(b"\n")[0]):
+        return None
     for line in lines.split(b"\n"):
         try:
             made += a2b_uu(line.rstrip(b"\r"))
         except BadText:
             return None
     return bytes(made)
+
+
+def _is_uu(line: bytes) -> bool:
+    """Its first sign says how long it is (45 bytes at most)."""
+    return line[:1] in (b"", b"`") or (0x20 < line[0] <= 0x4D and len(line) <= 64)

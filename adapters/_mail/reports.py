@@ -198,7 +198,7 @@ def _in_words(headers: Headers, text: str, about: tuple[str, ...]) -> Report | N
     if delayed and not _CODE.search(words):
         return Report("notice", (), about)
     recipients = list(dict.fromkeys([*listed, *([] if listed else _recipients(words))]))[:MAX_FATES]
-    return Report("bounce", tuple(_fate_in_words(r, recipients, words) for r in recipients or (None,)), about)
+    return Report("bounce", tuple(_fates_in_words(recipients, words)), about)
 
 
 def _recipients(words: str) -> Iterator[str]:
@@ -210,15 +210,23 @@ def _recipients(words: str) -> Iterator[str]:
             return
 
 
-def _fate_in_words(recipient: str | None, everybody: list[str], words: str) -> Fate:
-    """What is said below this recipient, up to the next one."""
-    place = words.lower().find(recipient.lower()) if recipient else -1
-    own = words[place:] if place >= 0 else words
-    later = [at for other in everybody if other != recipient and (at := own.find(other)) > 0]
-    own = own[: min(later, default=len(own))]
-    named_only = len(own.split()) < MIN_REASON_WORDS
-    if named_only or (len(everybody) == 1 and not _STATUS.search(own) and _STATUS.search(words)):
-        own = words  # the reason stands elsewhere
-    status = next((found[1] for found in _STATUS.finditer(own) if found[1][0] != "2"), None)
-    reason = " ".join(own.split())[:DIAGNOSTIC_CHARS]
-    return Fate(recipient=recipient, action="failed", hard=_is_hard(status, own), status=status, text=reason)
+def _fates_in_words(recipients: list[str], words: str) -> Iterator[Fate]:
+    """What is said below a recipient, up to the next one, is said of him."""
+    low = words.lower()
+    places = {recipient: low.find(recipient.lower()) for recipient in recipients}
+    ends = sorted(place for place in places.values() if place >= 0)
+    for recipient, place in places.items():
+        end = next((other for other in ends if other > place), len(words))
+        own = words[place:end] if place >= 0 else words
+        named_only = len(own.split()) < MIN_REASON_WORDS
+        if named_only or (len(recipients) == 1 and not _STATUS.search(own) and _STATUS.search(words)):
+            own = words  # the reason stands elsewhere
+        yield _fate_in_words(recipient, own)
+    if not recipients:
+        yield _fate_in_words(None, words)
+
+
+def _fate_in_words(recipient: str | None, words: str) -> Fate:
+    status = next((found[1] for found in _STATUS.finditer(words) if found[1][0] != "2"), None)
+    reason = " ".join(words.split())[:DIAGNOSTIC_CHARS]
+    return Fate(recipient=recipient, action="failed", hard=_is_hard(status, words), status=status, text=reason)
