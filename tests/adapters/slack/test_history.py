@@ -156,5 +156,6 @@ def test_trouble_moves_nothing(answer: dict[str, Any], error: str) -> None:
 
 
 def test_messages_of_an_odd_shape_are_left_out() -> None:
-    pulled = _value(_pull(START, _page(_said(T1), *[5, None, {}])))  # type: ignore[list-item]
-    assert f"C1:{T1}" in _ids(pulled.items)
+    odd: list[Any] = [5, None, {}, {"ts": 7}]
+    pulled = _value(_pull(START, _page(_said(T1), *odd)))
+    assert _ids(pulled.items) == [f"C1:{T1}"]

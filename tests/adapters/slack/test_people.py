@@ -1,6 +1,7 @@
 """Ids as addresses, and times that are text."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_party_without_an_id_has_no_claim() -> None:
         ({}, "T9"),
     ],
 )
-def test_whose_the_writer_is(facts: dict[str, str], team: str) -> None:
+def test_whose_the_writer_is(facts: dict[str, Any], team: str) -> None:
     """The most specific fact counts."""
     found = writer(wire.Event(user="U1", **facts), "T9", "T1").address
     assert str(found) == f"slack:{team}/U1"
