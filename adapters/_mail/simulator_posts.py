@@ -18,7 +18,7 @@ class Pending(Struct):
 
 
 class Posts:
-    """`Provider`, whose API nobody calls: we send by SMTP. `repeats_s`: between tries; after the last it is given up."""
+    """`Provider`, whose API nobody calls: we send by SMTP. `repeats_s`: between tries; then it is given up."""
 
     def __init__(self, world: World, post: Post, repeats_s: Sequence[float], *, stop_at: frozenset[int]) -> None:
         """`stop_at`: statuses beside 2xx after which it is not tried again."""
