@@ -55,11 +55,16 @@ def by_name(fields: tuple[Field, ...]) -> Fields:
 
 
 def _urlencoded(body: bytes) -> tuple[Field, ...]:
+    """Each byte as a letter of Latin-1, so that it comes back as it was."""
     try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise Malformed("not a form, or too many fields") from None
-    return tuple(Field(name.decode("utf-8", "replace"), value) for name, value in pairs)
+        raise Malformed("too many fields") from None
+    return tuple(Field(_name(name), value.encode("latin-1")) for name, value in pairs)
+
+
+def _name(letters: str) -> str:
+    return letters.encode("latin-1").decode("utf-8", "replace")
 
 
 def _boundary(type_: str) -> bytes:
