@@ -53,6 +53,8 @@ _WORDS = re.compile(r"(?!.*\d{5})[A-Za-z][A-Za-z0-9 _.,:#'()-]{0,119}")
 _LONG_NUMBER = re.compile(r"\+?\d[\d ]{4,}")
 _ADDRESS = re.compile(r"\S+@\S+|\w+://\S+")
 _FRAMES = 4
+QUOTING = ("aioimaplib",)
+"""Libraries that put what they read and write into their lines: mails, passwords."""
 
 Line = MutableMapping[str, Any]
 
@@ -80,6 +82,8 @@ def configure(level: str, form: str, stream: TextIO = sys.stdout) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    for name in QUOTING:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def lines(room: str) -> structlog.typing.FilteringBoundLogger:

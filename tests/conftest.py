@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests import servers
+from tests.gateway.transport.kit import self_signed
 
 # Helpers outside test modules explain their asserts, too.
 pytest.register_assert_rewrite("tests.kit")
 
-MARKERS = {"postgres_server": "postgres", "redis_server": "redis", "chromium_path": "browser"}
+MARKERS = {
+    "postgres_server": "postgres", "redis_server": "redis", "chromium_path": "browser", "dovecot_server": "dovecot",
+}  # fmt: skip
 """A test that uses the fixture carries the marker: `-m "not postgres"` needs no label by hand."""
 
 
@@ -78,6 +81,21 @@ def redis_db(redis_server: servers.Redis) -> Iterator[str]:
     """The URL of that server, emptied after the test."""
     yield redis_server.url
     redis_server.clear()
+
+
+@pytest.fixture(scope="session")
+def dovecot_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the mail server, for those who are told to trust it."""
+    folder = tmp_path_factory.mktemp("dovecot")
+    self_signed(folder)
+    return folder / "both.pem"
+
+
+@pytest.fixture(scope="session")
+def dovecot_server(dovecot_certificate: Path) -> Iterator[servers.Dovecot]:
+    """One Dovecot for the whole run."""
+    with needs("Dovecot"), servers.dovecot_server(dovecot_certificate) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from adapters.base import ImapSource, RawInbound
 from gateway.listen.base import Post, Trouble
-from gateway.listen.imap_client import MONTHS, Client, Listed, LoginRefused, Selected, connected
+from gateway.listen.imap_client import Client, LoginRefused, Selected, connected
+from gateway.listen.imap_words import MONTHS, Listed
 
 LISTED_AT_ONCE = 200
 HEADER_AFTER = 3

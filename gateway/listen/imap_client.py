@@ -10,9 +10,8 @@ import asyncio
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from aioimaplib import (  # type: ignore[import-untyped]
@@ -25,33 +24,20 @@ from aioimaplib import (  # type: ignore[import-untyped]
 )
 
 from adapters.base import Server
+from gateway.listen import imap_words
 from gateway.listen.base import ListenSettings, Trouble
+from gateway.listen.imap_words import Listed, quoted, uid_set, utf7
 
 SLICE_BYTES = 4_096
 """aioimaplib calls itself once for every line of what it is given: many lines at once would exhaust the stack."""
 EXISTS = re.compile(rb"\* \d+ EXISTS\b", re.IGNORECASE)
-FETCHED = re.compile(rb"\d+ FETCH \(", re.IGNORECASE)
-UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
-SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
-DATE = re.compile(rb'\bINTERNALDATE "([ \d]\d)-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"', re.IGNORECASE)
-STRING = re.compile(rb'\bBODY\[[^\]]*\](?:<\d+>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
-CODE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d+)\]", re.IGNORECASE)
 BUSY = re.compile(rb"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN)\]|too many|try again", re.IGNORECASE)
 """Why a login was refused although nothing is wrong with its password (RFC 5530)."""
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 class Selected(NamedTuple):
     uidvalidity: int
     uidnext: int | None
-
-
-class Listed(NamedTuple):
-    """A mail in the mailbox, before it is fetched."""
-
-    uid: int
-    size: int
-    date: datetime | None
 
 
 class LoginRefused(Trouble):
@@ -198,18 +184,18 @@ class Client:
     async def login(self, user: str, password: str) -> None:
         """Raises LoginRefused."""
         try:
-            command = Command("LOGIN", self._protocol.new_tag(), _quoted(user), _quoted(password))
+            command = Command("LOGIN", self._protocol.new_tag(), quoted(user), quoted(password))
         except ValueError:
             raise LoginRefused("login_unsendable") from None
-        await self._authenticate(command)
+        await self._authenticate(command, quoted(password))
 
     async def xoauth2(self, user: str, token: str) -> None:
         """Raises LoginRefused."""
         initial = b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode()).decode("ascii")
-        await self._authenticate(_XOAuth2(self._protocol, initial))
+        await self._authenticate(_XOAuth2(self._protocol, initial), initial)
 
-    async def _authenticate(self, command: Any) -> None:
-        response = await self._in_time(self._protocol.execute(command))
+    async def _authenticate(self, command: Any, secret: str) -> None:
+        response = await self._in_time(self._protocol.execute(command, scrub=secret))
         if response.result != "OK":
             busy = any(BUSY.search(line) for line in response.lines if isinstance(line, bytes))
             raise Trouble("busy") if busy else LoginRefused("login_refused")
@@ -224,13 +210,13 @@ class Client:
             raise Trouble("protocol") from None
 
     async def select(self, mailbox: str) -> Selected:
-        response = await self._in_time(self._protocol.select(_quoted(_utf7(mailbox))))
+        response = await self._in_time(self._protocol.select(quoted(utf7(mailbox))))
         if response.result != "OK":
             raise Trouble("no_mailbox")
-        codes = {name.upper(): int(value) for line in response.lines for name, value in CODE.findall(line)}
-        if b"UIDVALIDITY" not in codes:
+        found = imap_words.codes(response.lines)
+        if b"UIDVALIDITY" not in found:
             raise Trouble("no_uidvalidity")
-        return Selected(codes[b"UIDVALIDITY"], codes.get(b"UIDNEXT"))
+        return Selected(found[b"UIDVALIDITY"], found.get(b"UIDNEXT"))
 
     async def noop(self) -> None:
         """Lets the server show what has come; only then it answers to it."""
@@ -241,27 +227,19 @@ class Client:
         response = await self._in_time(self._protocol.search(*criteria, charset=None, by_uid=True))
         if response.result != "OK":
             raise Trouble("search_refused")
-        return sorted({int(word) for line in response.lines[:-1] for word in bytes(line).split() if word.isdigit()})
+        return imap_words.numbers(response.lines[:-1])
 
     async def listed(self, uids: Sequence[int]) -> list[Listed]:
         """Those of them that are there, ascending."""
         done, lines = await self._fetch(uids, "(UID RFC822.SIZE INTERNALDATE)")
         if not done:
             raise Trouble("fetch_refused")
-        known = (_listed(text) for text, _ in _groups(lines))
-        return sorted({one for one in known if one is not None and one.uid in set(uids)})
+        return [one for one in imap_words.listed(lines) if one.uid in set(uids)]
 
     async def bodies(self, uids: Sequence[int], section: str = "") -> dict[int, bytes] | None:
         """Whole messages, or a section of them, without marking them as seen. None: the server refuses to."""
         done, lines = await self._fetch(uids, f"(UID BODY.PEEK[{section}])")
-        if not done:
-            return None
-        found: dict[int, bytes] = {}
-        for text, literals in _groups(lines):
-            uid = UID.search(text)
-            if uid is not None and b"BODY[" in text.upper():
-                found[int(uid.group(1))] = bytes(literals[0]) if literals else _string(text)
-        return found
+        return imap_words.bodies(lines) if done else None
 
     async def _fetch(self, uids: Sequence[int], what: str) -> tuple[bool, list[bytes | bytearray]]:
         """Its time limit begins anew with everything that comes."""
@@ -309,77 +287,6 @@ class Client:
     async def _in_time(self, work: Any) -> Any:
         async with asyncio.timeout(self._timeout_s):
             return await work
-
-
-# --- words of the protocol ------------------------------------------------------------------------------------------
-
-
-def uid_set(uids: Iterable[int]) -> str:
-    """`1:3,7` for 1, 2, 3, 7."""
-    runs: list[list[int]] = []
-    for uid in sorted(set(uids)):
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
-        else:
-            runs.append([uid, uid])
-    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs)
-
-
-def _groups(lines: Sequence[bytes | bytearray]) -> list[tuple[bytes, list[bytes | bytearray]]]:
-    """One for each message of a FETCH: its text without the literals, and these."""
-    groups: list[tuple[list[bytes], list[bytes | bytearray]]] = []
-    for line in lines:
-        if isinstance(line, bytearray):
-            if groups:
-                groups[-1][1].append(line)
-        elif FETCHED.match(line) or not groups:
-            groups.append(([line], []))
-        else:
-            groups[-1][0].append(line)
-    return [(b" ".join(text), literals) for text, literals in groups]
-
-
-def _string(text: bytes) -> bytes:
-    """Short ones may stand between quotes."""
-    found = STRING.search(text)
-    return b"" if found is None else re.sub(rb"\\(.)", rb"\1", found.group(1))
-
-
-def _listed(text: bytes) -> Listed | None:
-    uid, size = UID.search(text), SIZE.search(text)
-    return None if uid is None or size is None else Listed(int(uid.group(1)), int(size.group(1)), _date(text))
-
-
-def _date(text: bytes) -> datetime | None:
-    found = DATE.search(text)
-    if found is None:
-        return None
-    day, month, year, hour, minute, second, sign, hours, minutes = (part.decode("ascii") for part in found.groups())
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-    try:
-        place = MONTHS.index(month.lower()) + 1
-        return datetime(int(year), place, int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset))
-    except ValueError:
-        return None
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _utf7(name: str) -> str:
-    """A mailbox's name as IMAP wants it (RFC 3501 §5.1.3)."""
-    out, strange = [], ""
-    for letter in f"{name}\0":
-        if " " <= letter <= "~" or letter == "\0":
-            if strange:
-                encoded = b64encode(strange.encode("utf-16-be")).decode("ascii").rstrip("=").replace("/", ",")
-                out.append(f"&{encoded}-")
-                strange = ""
-            out.append("&-" if letter == "&" else letter)
-        else:
-            strange += letter
-    return "".join(out)[:-1]
 
 
 async def _either(one: "asyncio.Future[Any]", other: Any) -> None:

@@ -17,7 +17,7 @@ from gateway.clock import FrozenClock
 from gateway.directory import Mounted
 from gateway.listen import imap
 from gateway.listen.base import Trouble
-from gateway.listen.imap import Mark, parse_mark
+from gateway.listen.imap import HEADER_AFTER, Mark, Memory, parse_mark
 from gateway.sandbox.imap import ImapServer
 from gateway.store import cursors
 from gateway.store.intake import LostClaim
@@ -317,6 +317,19 @@ async def test_a_mail_that_the_server_breaks_over_blocks_nobody(box: Box) -> Non
         await box.idling()
     assert box.stage.room.bodies == [mail("one"), b"", mail("three"), mail("four")]
     assert await box.stage.cursor("inbox") == "1:4:0"
+
+
+async def test_a_mail_under_suspicion_takes_none_of_its_neighbours_along(box: Box, stage: Stage) -> None:
+    post = await stage.post(box.mounted, "inbox")
+    memory = post.memory["mailbox"] = Memory().of(1)
+    memory.tries[2] = HEADER_AFTER
+    box.deliver("one", "suspect", "three")
+    listening = asyncio.create_task(imap.listen(post, box.source))
+    await until(lambda: len(stage.room.raws) == 3)
+    listening.cancel()
+    assert [raw.body == mail(text) for raw, text in zip(stage.room.raws, ("one", "suspect", "three"), strict=True)] == [
+        True, False, True,
+    ]  # fmt: skip
 
 
 # --- connections ------------------------------------------------------------------------------------------------------
