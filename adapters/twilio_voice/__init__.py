@@ -136,8 +136,8 @@ class TwilioVoice:
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         if raw.origin == "live":
-            return live.parse_frame(raw, self.config.number)
-        return parse(raw, self.config.number)
+            return live.parse_frame(raw, self.config.account)
+        return parse(raw, self.config.account)
 
     def _told(self, raw: RawInbound, outcome: Outcome | None) -> Told:
         settled = outcome is not None and outcome.error is None

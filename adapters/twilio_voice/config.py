@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from adapters._twilio import url_problem
 from adapters.base import ChannelSpec, Secret
 from adapters.twilio_voice.hours import read_hours
-from adapters.twilio_voice.wire import dialable, is_number, who
+from adapters.twilio_voice.wire import dialable, who
 from normalizer.ids import ChannelId, EndpointId
 
 API_URL = "https://api.twilio.com"
@@ -115,7 +115,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     say_goodbye: Annotated[Spoken, Meta(description="The last thing that is said.")] = "Thank you. Goodbye."
 
     def channels(self, endpoint_id: EndpointId) -> tuple[ChannelSpec, ...]:
-        return (ChannelSpec(ChannelId(endpoint_id), self.number),)
+        return (ChannelSpec(ChannelId(endpoint_id), self.account),)
+
+    @property
+    def account(self) -> str | None:
+        """Our number as Twilio writes it, however it was typed."""
+        return f"+{self.number.removeprefix('+')}" if self.number else None
 
     def credentials(self) -> Mapping[str, str]:
         known = {"auth_token": next(iter(self.auth_tokens), None), "api_key_secret": self.api_key_secret}
@@ -126,7 +131,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         return [*found, *self._number_problems(), *self._url_problems(), *self._other_problems()]
 
     def _number_problems(self) -> Iterator[str]:
-        if self.number and not is_number(self.number):
+        if self.number and not self.number.removeprefix("+").isdecimal():
             yield "number must be like +442079460137"
         if self.human_number and dialable(who(self.human_number, "")[0]) != self.human_number:
             yield "human_number must be like +442079460137, sip:name@host or client:name"

@@ -171,7 +171,7 @@ def _request(line: Line, to: str, text: str, ctx: SendContext) -> HttpCall:
     return line.api.post(
         line.api.url("/Calls.json"),
         {
-            "To": to, "From": line.config.number or "", "Twiml": document, "Timeout": str(line.config.ring_out_s),
+            "To": to, "From": line.config.account or "", "Twiml": document, "Timeout": str(line.config.ring_out_s),
             "StatusCallback": callback, "StatusCallbackMethod": "POST", "StatusCallbackEvent": STATUS_EVENTS,
         },
     )  # fmt: skip
@@ -180,7 +180,7 @@ def _request(line: Line, to: str, text: str, ctx: SendContext) -> HttpCall:
 def _placed(line: Line, to: str, ctx: SendContext) -> Flow[str]:
     """A call that the attempt before may have placed; empty: there is none."""
     since = (ctx.now - LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%SZ")
-    query = urlencode({"To": to, "From": line.config.number or "", "StartTime>": since, "PageSize": "20"})
+    query = urlencode({"To": to, "From": line.config.account or "", "StartTime>": since, "PageSize": "20"})
     listed = yield from ask(line.api.get(line.api.url(f"/Calls.json?{query}")), CallList, CODES)
     ours = (call.sid for call in listed.calls if call.direction == "outbound-api" and call.status != "failed")
     return next(ours, "")
@@ -219,7 +219,7 @@ def _fetched(reply: Reply) -> Fetched:
 
 def probe(line: Line, ctx: CallContext) -> Flow[Health]:
     """Asks for the number (address and credentials are right if it is there), and whether it calls us."""
-    query = urlencode({"PhoneNumber": line.config.number or ""})
+    query = urlencode({"PhoneNumber": line.config.account or ""})
     url = line.api.url(f"/IncomingPhoneNumbers.json?{query}")
     try:
         found = yield from ask(line.api.get(url), NumberList, CODES)

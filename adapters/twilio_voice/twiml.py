@@ -172,10 +172,10 @@ class Writer:
     # --- people ---------------------------------------------------------------------------------------------------
 
     def _dial(self, response: VoiceResponse, to: str, scene: Scene) -> None:
-        shown = scene.caller.address.value if scene.caller.address.value.startswith("+") else self._config.number
+        shown = scene.caller.address.value if scene.caller.address.value.startswith("+") else self._config.account
         dial = DialVerb(
             action=self.url(scene, "/dial-done"), method="POST", timeout=self._config.dial_timeout_s,
-            answer_on_bridge=True, caller_id=self._config.number if scene.caller.outward else shown,
+            answer_on_bridge=True, caller_id=self._config.account if scene.caller.outward else shown,
         )  # fmt: skip
         kind, _, name = to.partition(":")
         if not name:

@@ -90,10 +90,6 @@ def dialable(address: Address) -> str | None:
             return None
 
 
-def is_number(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None
-
-
 def whole(text: object) -> int | None:
     """A count that comes as a number, as text or with decimals. None: it is none of these."""
     if isinstance(text, bool) or not isinstance(text, int | float | str):

@@ -82,12 +82,12 @@ def our_ticket(address: str = LEG, evidence: Evidence = Evidence.CHANNEL, call: 
     return tickets.sign(ticket(call, parse_address(address), evidence, NOW, **facts))
 
 
-def hook(path: str = "", query: str = "", method: str = "POST", by: Subject = SUBJECT, **more: str) -> RawInbound:
+def hook(path: str = "", query: str = "", method: str = "POST", **more: str) -> RawInbound:
     """A signed request of a call."""
     if method == "GET":
         encoded = form(fields(**more)).decode()
-        return by.raw(b"", method="GET", path=path, query=f"{query}&{encoded}" if query else encoded)
-    return by.raw(form(fields(**more)), path=path, query=query, beside={"content-type": FORM})
+        return SUBJECT.raw(b"", method="GET", path=path, query=f"{query}&{encoded}" if query else encoded)
+    return SUBJECT.raw(form(fields(**more)), path=path, query=query, beside={"content-type": FORM})
 
 
 def outcome(holder: str | None = None, wire_seq: int | None = 3, error: str | None = None) -> Outcome:

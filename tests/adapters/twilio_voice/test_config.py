@@ -20,7 +20,7 @@ def test_what_is_missing_is_named() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"number": "15550002222"}, "number"),
+        ({"number": "our number"}, "number"),
         ({"human_number": "call me"}, "human_number"),
         ({"human_number": "sip:nobody"}, "human_number"),
         ({"api_url": "ftp://x"}, "api_url"),
@@ -54,6 +54,10 @@ def test_other_ways_to_say_it(change: dict[str, Any]) -> None:
 
 def test_the_channel_bears_the_endpoints_name() -> None:
     assert [(spec.id, spec.account) for spec in CONFIG.channels(EndpointId("line"))] == [("line", NUMBER)]
+
+
+def test_a_number_may_be_typed_without_its_plus() -> None:
+    assert Config(**{**SETTINGS, "number": "15550002222"}).account == NUMBER
 
 
 def test_the_current_token_is_the_credential() -> None:
