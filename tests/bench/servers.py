@@ -24,6 +24,8 @@ SERVER_CORE, LOAD_CORE = 0, 1
 START_S = 60
 WIDGET_SECRET = "bench-widget-secret-of-some-length-0123456789"
 ORIGIN = "https://shop.example"
+VOICE_TOKEN = "bench-auth-token"
+VOICE_URL = "https://gateway.example"
 
 
 def pin(pid: int, core: int) -> None:
@@ -57,15 +59,22 @@ def bare() -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def gateway(folder: Path, url: str | None, *, engine: str = "none", graph_port: int = 9) -> Iterator[tuple[int, int]]:
-    """(pid, port) of `throughline serve`, with lines at `info` into a file, as it would run."""
+def gateway(folder: Path, url: str | None, *, engine: str = "none", graph_port: int = 9, voice: bool = False,
+            commit_ms: float = 0) -> Iterator[tuple[int, int]]:  # fmt: skip
+    """(pid, port) of `throughline serve`, with lines at `info` into a file, as it would run.
+
+    `voice`: it has a telephone number as well. `commit_ms`: on a disk that takes so much longer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     path = folder / "throughline.yaml"
-    path.write_text(yaml.safe_dump(_config(folder, port, url, engine, graph_port)))
+    config = _config(folder, port, url, engine, graph_port)
+    config["endpoints"] |= {"voice": _VOICE} if voice else {}
+    path.write_text(yaml.safe_dump(config))
+    module = ["tests.bench.disk", str(commit_ms)] if commit_ms else ["gateway"]
     with (folder / "lines.json").open("w") as lines:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--config", str(path)], stdout=lines, stderr=lines
+            [sys.executable, "-m", *module, "serve", "--config", str(path)], stdout=lines, stderr=lines
         )
         try:
             os.sched_setaffinity(process.pid, {SERVER_CORE})
@@ -75,6 +84,15 @@ def gateway(folder: Path, url: str | None, *, engine: str = "none", graph_port: 
         finally:
             process.terminate()
             process.wait(60)
+
+
+_VOICE = {
+    "type": "twilio_voice",
+    "account_sid": f"AC{1:032x}",
+    "auth_tokens": [VOICE_TOKEN],
+    "number": "+15550100000",
+    "public_url": VOICE_URL,
+}
 
 
 def _config(folder: Path, port: int, url: str | None, engine: str, graph_port: int) -> dict[str, Any]:
