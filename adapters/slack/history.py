@@ -2,7 +2,7 @@
 
 Rule: each message is told as the event that it was, so that what did arrive is a duplicate.
 Rule: answers in threads are not part of a channel's history: threads that began within the look-back and have news are
-read one by one. Deletions and reactions are not told.
+read one by one, some with each pull. Deletions and reactions are not told.
 See https://docs.slack.dev/reference/methods/conversations.history
 """
 
@@ -12,28 +12,36 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from adapters.base import CallContext, Flow, Pulled, PulledItem, Refused
 from adapters.slack import wire
 from adapters.slack.api import Api, ask
 from adapters.slack.people import order
 
-PAGES_MAX = 10
+PAGES_MAX = 5
 """Of one pull; what is beyond them comes with the next."""
+THREADS_MAX = 10
+"""Of one pull: each takes a call at least, and they are limited to some 50 a minute."""
 PAGE_SIZE = 200
 OVERLAP_S = 10.0
+"""What was said just before a reading is read again: clocks differ."""
 NAME = "history/"
 """Begins the names of these sources; the channel follows."""
 _HEADERS = {"content-type": "application/json"}
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
-    """The cursor. `page` and `newest`: of a read that is not finished."""
+    """The cursor. All but the first two: of a read that is not finished."""
 
     since: str
     our_user: str | None = None
     page: str = ""
     newest: str = ""
+    until: str = ""
+    """What is newer is read again: while threads are read, the channel goes on."""
+    threads: tuple[str, ...] = ()
+    """Have news, and were not read yet."""
 
 
 class Past(Struct, frozen=True):
@@ -50,21 +58,36 @@ def pull(api: Api, team: str, look_back_s: float, name: str, cursor: str | None,
     if mark is None:
         identity = yield from ask(api.form("auth.test", {}), wire.Identity)
         return Pulled(items=(), cursor=_written(Mark(_ts(ctx.now), identity.user_id)))
-    found, page = yield from _pages(api, channel, mark, look_back_s)
-    # A thread may be read a moment later than the channel; what was said meanwhile in the channel comes next time.
-    ends = [_earlier(_ts(ctx.now), OVERLAP_S)]
-    for root in tuple(found):
-        if order(root.facts.latest_reply or "") > order(mark.since):
-            replies, rest = yield from _replies(api, channel, root.ts, mark.since)
-            found += replies
-            ends += [replies[-1].ts] if rest and replies else []
+    if mark.threads and not mark.page:
+        found, after = yield from _read_threads(api, channel, mark)
+    else:
+        found, after = yield from _read_channel(api, channel, mark, look_back_s, ctx.now)
     items = tuple(_items(team, channel, mark, found))
-    newest = max([mark.newest or mark.since, *map(_last, found)], key=order)
-    if page:
-        going_on = msgspec.structs.replace(mark, page=page, newest=newest)
-        return Pulled(items=items, cursor=_written(going_on), more=True)
-    since = max(mark.since, min(newest, *ends, key=order), key=order)
+    newest = max([after.newest or mark.since, *map(_last, found)], key=order)
+    if after.page or after.threads:
+        return Pulled(items=items, cursor=_written(replace(after, newest=newest)), more=True)
+    since = max(mark.since, min(newest, after.until or newest, key=order), key=order)
     return Pulled(items=items, cursor=_written(Mark(since, mark.our_user)))
+
+
+def _read_channel(
+    api: Api, channel: str, mark: Mark, look_back_s: float, now: datetime
+) -> Flow[tuple[list[Past], Mark]]:
+    found, page = yield from _pages(api, channel, mark, look_back_s)
+    news = [root.ts for root in found if order(root.facts.latest_reply or "") > order(mark.since)]
+    threads = tuple(dict.fromkeys((*mark.threads, *news)))
+    return found, replace(mark, page=page, threads=threads, until=mark.until or _earlier(_ts(now), OVERLAP_S))
+
+
+def _read_threads(api: Api, channel: str, mark: Mark) -> Flow[tuple[list[Past], Mark]]:
+    found: list[Past] = []
+    until = mark.until
+    for root in mark.threads[:THREADS_MAX]:
+        replies, rest = yield from _replies(api, channel, root, mark.since)
+        found += replies
+        if rest and replies:
+            until = min(until, replies[-1].ts, key=order)
+    return found, replace(mark, threads=mark.threads[THREADS_MAX:], until=until)
 
 
 def _last(past: Past) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.base import CallContext, HttpCall, Pulled, PulledItem
 from adapters.slack import Slack
+from adapters.slack.history import PAGES_MAX, THREADS_MAX
 from normalizer.envelope import Edit, Message, Receipt
 from tests.adapters.slack.support import CONFIG, SUBJECT
 from tests.kit import Driven, drive, given_reply
@@ -88,15 +89,30 @@ def test_what_was_pulled_is_what_would_have_come() -> None:
 
 
 def test_replies_of_threads_that_have_news() -> None:
-    """Also of threads that began before; those without news are left alone."""
+    """Also of threads that began before; those without news are left alone. They are read by the next pull."""
     old = _said("1767322000.000000", reply_count=2, latest_reply=T3)
     quiet = _said("1767322100.000000", reply_count=1, latest_reply="1767322200.000000")
-    replies = _page(old, _said(T1, thread_ts=old["ts"]), _said(T3, thread_ts=old["ts"]))
-    driven = _pull(START, _page(_said(T2), quiet, old), replies)
+    first = _value(_pull(START, _page(_said(T2), quiet, old)))
+    assert (_ids(first.items), first.more) == ([f"C1:{T2}"], True)
+    driven = _pull(first.cursor, _page(old, _said(T1, thread_ts=old["ts"]), _said(T3, thread_ts=old["ts"])))
     pulled = _value(driven)
-    assert _ids(pulled.items) == [f"C1:{T1}", f"C1:{T2}", f"C1:{T3}"]
-    assert [method for method, _ in _asked(driven)] == ["conversations.history", "conversations.replies"]
-    assert json.loads(pulled.cursor)["since"] == T3
+    assert (_ids(pulled.items), pulled.more) == ([f"C1:{T1}", f"C1:{T3}"], False)
+    assert [method for method, _ in _asked(driven)] == ["conversations.replies"]
+    assert json.loads(pulled.cursor) == {"since": T3, "our_user": "UBOT"}
+
+
+def test_many_threads_are_read_some_at_a_time() -> None:
+    """So that a limit of calls in the middle costs little, and each pull gets on."""
+    roots = [_said(f"1767322{n:03}.000000", reply_count=1, latest_reply=T1) for n in range(25)]
+    cursor, reads = _value(_pull(START, _page(*roots))).cursor, []
+    while json.loads(cursor).get("threads"):
+        left = json.loads(cursor)["threads"][:THREADS_MAX]
+        replies = [_page(_said(f"1767323{100 + n}.000100", thread_ts=root)) for n, root in enumerate(left)]
+        driven = _pull(cursor, *replies)
+        reads.append(len(_asked(driven)))
+        cursor = _value(driven).cursor
+    assert reads == [10, 10, 5]
+    assert json.loads(cursor)["since"] == "1767323109.000100"
 
 
 def test_edits_come_beside_their_messages() -> None:
@@ -110,17 +126,25 @@ def test_edits_come_beside_their_messages() -> None:
 
 
 def test_pages_are_read_to_their_end() -> None:
-    """Up to ten in one go; the rest comes with the next, and the cursor moves when all is read."""
+    """Up to five in one go; the rest comes with the next, and the cursor moves when all is read."""
     more = {"has_more": True, "response_metadata": {"next_cursor": "p2"}}
     pulled = _value(_pull(START, _page(_said(T4), **more), _page(_said(T1))))
     assert _ids(pulled.items) == [f"C1:{T1}", f"C1:{T4}"]
-    ten = [_page(_said(f"1767323{400 - n}.000100"), **more) for n in range(10)]
-    first = _value(_pull(START, *ten))
+    pages = [_page(_said(f"1767323{400 - n}.000100"), **more) for n in range(PAGES_MAX)]
+    first = _value(_pull(START, *pages))
     mark = json.loads(first.cursor)
     assert (first.more, mark["page"], mark["newest"], mark["since"]) == (True, "p2", T4, SINCE)
     driven = _pull(first.cursor, _page(_said(T1)))
     assert "cursor=p2" in _asked(driven)[0][1]
     assert json.loads(_value(driven).cursor) == {"since": T4, "our_user": "UBOT"}
+
+
+def test_a_thread_that_is_endless_is_read_again_from_where_it_stopped() -> None:
+    """The cursor waits for it."""
+    cursor = json.dumps({"since": SINCE, "threads": ["1767322000.000000"], "newest": T4, "until": T4})
+    more = {"has_more": True, "response_metadata": {"next_cursor": "p2"}}
+    pulled = _value(_pull(cursor, *[_page(_said(T1), _said(T2), **more)] * PAGES_MAX))
+    assert json.loads(pulled.cursor)["since"] == T2
 
 
 def test_a_page_that_is_forgotten_is_read_from_the_start() -> None:
@@ -130,11 +154,12 @@ def test_a_page_that_is_forgotten_is_read_from_the_start() -> None:
     assert _ids(_value(_pull(cursor, refused, _page(_said(T1)))).items) == [f"C1:{T1}"]
 
 
-def test_a_clock_that_runs_ahead_skips_nothing() -> None:
-    """A reply that is newer than the reading itself does not move the cursor beyond what was read of the channel."""
+def test_what_is_said_while_threads_are_read_is_read_again() -> None:
+    """A reply that is newer than the reading of the channel does not move the cursor beyond that."""
     future = "1767323645.000100"
     old = _said("1767322000.000000", reply_count=1, latest_reply=future)
-    pulled = _value(_pull(START, _page(old), _page(old, _said(future, thread_ts=old["ts"]))))
+    first = _value(_pull(START, _page(old)))
+    pulled = _value(_pull(first.cursor, _page(old, _said(future, thread_ts=old["ts"]))))
     assert json.loads(pulled.cursor)["since"] == "1767323635.000000"
 
 

@@ -1,12 +1,13 @@
 """What the simulated API refuses, and what the adapter makes of it."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from adapters.base import CallContext, Reply, Request
+from adapters.slack import Slack
 from adapters.slack.simulator import Workspace
 from adapters.slack.simulator_api import SLOW_HEADER
 from adapters.slack.simulator_world import StoredFile
@@ -23,7 +24,7 @@ from tests.adapters.slack.simulated import (
     text,
     workspace,
 )
-from tests.adapters.slack.support import SUBJECT
+from tests.adapters.slack.support import CONFIG, SUBJECT
 from tests.kit import drive
 from tests.kit.cases import NOW
 
@@ -164,13 +165,20 @@ def test_reactions_there_and_back() -> None:
 # --- history ------------------------------------------------------------------------------------------------------
 
 
-def _pulled(simulated: Workspace, cursor: str | None, now: Any) -> tuple[list[str | None], str]:
-    flow = ADAPTER.pull("history/C1", cursor, CallContext(now=now))  # type: ignore[attr-defined]
-    driven = drive(flow, lambda call: simulated.answer(on_the_wire(call), now))
-    assert driven.error is None
-    assert driven.value is not None
-    raws = [SUBJECT.raw(item.body, origin="pulled") for item in driven.value.items]
-    return [e.external_id or e.dedupe_keys[0] for raw in raws for e in ADAPTER.parse(raw)], driven.value.cursor
+def _pulled(simulated: Workspace, cursor: str | None, now: datetime) -> tuple[list[str | None], str]:
+    """All pages, by the ids of what they tell."""
+    ids: list[str | None] = []
+    for _ in range(50):
+        flow = Slack(CONFIG).pull("history/C1", cursor, CallContext(now=now))
+        driven = drive(flow, lambda call: simulated.answer(on_the_wire(call), now))
+        assert driven.error is None
+        assert driven.value is not None
+        raws = [SUBJECT.raw(item.body, origin="pulled") for item in driven.value.items]
+        ids += [e.external_id or e.dedupe_keys[0] for raw in raws for e in ADAPTER.parse(raw)]
+        cursor = driven.value.cursor
+        if not driven.value.more:
+            return ids, cursor
+    raise AssertionError("it never ends")
 
 
 @pytest.mark.parametrize("page", [1, 2, 200])
