@@ -51,7 +51,7 @@ TWIML = "text/xml; charset=utf-8"
 NOTHING = Reply(200, {"content-type": TWIML}, b'<?xml version="1.0" encoding="UTF-8"?><Response/>')
 """The answer that does nothing. Plain text would be sent to the customer."""
 MAX_FIELDS = 1000
-MAX_FORM_BYTES = 1_000_000
+MAX_FORM_BYTES = 500_000
 """Of one form; Twilio's have some thousands."""
 MAX_WORD = 40
 """Characters of a word of Twilio's that we quote."""

@@ -31,8 +31,9 @@ class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         found = [f"{key} is missing" for key in ("account_sid", "auth_tokens") if not getattr(self, key)]
         if bool(self.api_key_sid) != bool(self.api_key_secret):
             found.append("api_key_sid and api_key_secret go together")
-        urls = {"public_url": self.public_url or self.api_url, "api_url": self.api_url}
-        return [*found, *(text for key, url in urls.items() for text in url_problem(key, url))]
+        if self.public_url is not None:
+            found.extend(url_problem("public_url", self.public_url))
+        return [*found, *url_problem("api_url", self.api_url)]
 
     def api(self) -> Api:
         sid = self.account_sid or ""
