@@ -244,7 +244,8 @@ class Performer:
         now, waits = self._clock.monotonic(), []
         admitted: list[Held] = []
         for held in sends:
-            wait = self._limiter.admit(held.channel_id or ChannelId(""), held.leg_id or "", now)
+            # By its conversation: threads of one room are legs of their own, and one recipient to the provider.
+            wait = self._limiter.admit(held.channel_id or ChannelId(""), held.conversation_id, now)
             if wait is None:
                 admitted.append(held)
             else:
@@ -272,7 +273,7 @@ class Performer:
         held = ready.held
         if isinstance(error, Throttled):
             until = self._clock.monotonic() + min(error.retry_after_s or 1.0, self._settings.throttle_max_s)
-            recipient = held.leg_id if error.scope == "recipient" else None
+            recipient = held.conversation_id if error.scope == "recipient" else None
             self._limiter.penalize(held.channel_id or ChannelId(""), recipient, until)
         if isinstance(error, verdict.STOPS):
             until = self._clock.monotonic() + verdict.STOPPED_MS / 1000
