@@ -11,7 +11,7 @@ from contextlib import suppress
 from adapters._mail.headers import decoded_words
 from adapters._mail.model import Mailbox
 
-_ANGLE = re.compile(r"<\s*(?:@[^:<>]*:)?\s*([^<>]*?)\s*>")
+_ANGLE = re.compile(r"<\s*(?:@[^:<>]*:)?([^<>]*)(?:>|\Z)")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,255}")
 _QUOTED_LOCAL = re.compile(r'"[^"\\\s]{1,62}"@[^\s@<>()\[\],;:"\\]{1,255}')
 _LITERAL = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@\[[0-9A-Fa-f.:IPv]{3,60}\]")

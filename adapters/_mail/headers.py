@@ -116,11 +116,14 @@ def _word_bytes(encoding: str, text: str) -> bytes:
     return base64_bytes(text.encode("latin-1", "replace"))
 
 
+MAX_PIECES = 1_000
 _NO_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 
 
 def base64_bytes(data: bytes) -> bytes:
-    """Whatever can be had of it."""
+    """Whatever can be had of it; also of several texts one behind the other, each with its own end."""
+    if b"=" in data.rstrip(b"= \t\r\n"):
+        return b"".join(base64_bytes(piece) for piece in data.split(b"=", MAX_PIECES)[:MAX_PIECES] if piece.strip())
     try:
         return b64decode(data)
     except BadBase64:

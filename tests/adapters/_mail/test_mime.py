@@ -52,7 +52,7 @@ def test_a_tree() -> None:
         (b"Content-Type: multipart/mixed\n\n--guess\n\nx\n--guess--", [b"x"]),
         (b"Content-Type: multipart/mixed; boundary=other\n\n--b\n\nx\n", [b"--b\n\nx\n"]),
     ],
-)  # fmt: skip
+)
 def test_bodies(data: bytes, want: list[bytes]) -> None:
     """Nothing that a person wrote is lost where the structure is broken."""
     assert bodies(data) == want
@@ -99,11 +99,18 @@ def test_a_header_beyond_its_limit_ends_where_it_ends() -> None:
 @pytest.mark.parametrize(
     ("encoding", "body", "want"),
     [
-        ("base64", b"aGk=", b"hi"), ("BASE64 (x)", b"aG k", b"hi"), ("quoted-printable", b"a=3D=\nb", b"a=b"),
-        ("Quoted-Printable", b"a=XX", b"a=XX"), ("7bit", b"=41", b"=41"), ("", b"x", b"x"), ("text/html", b"x", b"x"),
-        ("8bit;", b"x", b"x"), ("x-uuencode", b"begin 644 a\n#0V%T\n`\nend\n", b"Cat"), ("x-uuencode", b"words", b"words"),
+        ("base64", b"aGk=", b"hi"),
+        ("BASE64 (x)", b"aG k", b"hi"),
+        ("quoted-printable", b"a=3D=\nb", b"a=b"),
+        ("Quoted-Printable", b"a=XX", b"a=XX"),
+        ("7bit", b"=41", b"=41"),
+        ("", b"x", b"x"),
+        ("text/html", b"x", b"x"),
+        ("8bit;", b"x", b"x"),
+        ("x-uuencode", b"begin 644 a\n#0V%T\n`\nend\n", b"Cat"),
+        ("x-uuencode", b"words", b"words"),
     ],
-)  # fmt: skip
+)
 def test_encodings(encoding: str, body: bytes, want: bytes) -> None:
     """What is unknown is taken as it stands."""
     assert bodies(b"Content-Transfer-Encoding: " + encoding.encode() + b"\n\n" + body) == [want]

@@ -7,7 +7,10 @@ from adapters._mail.model import MailLimits
 from adapters._mail.text import blocks, file_parts, is_stub, unflowed, words
 
 LIMITS = MailLimits()
-A = "Content-Type: multipart/alternative; boundary=a\n\n--a\n\nplain\n--a\nContent-Type: text/html\n\n<p>html</p>\n--a--\n"
+A = (
+    "Content-Type: multipart/alternative; boundary=a\n\n--a\n\nplain\n--a\nContent-Type: text/html\n\n<p>html</p>\n"
+    "--a--\n"
+)
 
 
 def read(text: str) -> tuple[str, list[str]]:
@@ -33,18 +36,33 @@ def mixed(*parts: str, kind: str = "mixed") -> str:
         (mixed(A, "Content-Type: image/png\n\nx"), "plain", ["image/png"]),
         (mixed("Content-Type: text/plain; name=a.txt\n\nx"), "", ["text/plain"]),
         (mixed("Content-Disposition: attachment\n\nx", "\nwords"), "words", ["text/plain"]),
-        (mixed("Content-Type: text/html\n\n<p>a</p>", "Content-Type: image/png\n\nx", kind="related"), "a", ["image/png"]),
-        (mixed("Content-Type: image/png\n\nx", "Content-ID: <r>\nContent-Type: text/html\n\n<p>a</p>", kind="related"
-               ).replace("boundary=b", 'boundary=b; start="<r>"'), "a", ["image/png"]),
+        (
+            mixed("Content-Type: text/html\n\n<p>a</p>", "Content-Type: image/png\n\nx", kind="related"),
+            "a",
+            ["image/png"],
+        ),
+        (
+            mixed(
+                "Content-Type: image/png\n\nx", "Content-ID: <r>\nContent-Type: text/html\n\n<p>a</p>", kind="related"
+            ).replace("boundary=b", 'boundary=b; start="<r>"'),
+            "a",
+            ["image/png"],
+        ),
         (mixed("\nsigned", "Content-Type: application/pgp-signature\n\nx", kind="signed"), "signed", []),
-        (mixed("\nhuman", "Content-Type: message/delivery-status\n\nx", kind="report"), "human",
-         ["message/delivery-status"]),
+        (
+            mixed("\nhuman", "Content-Type: message/delivery-status\n\nx", kind="report"),
+            "human",
+            ["message/delivery-status"],
+        ),
         (mixed("\nplain", "Content-Type: text/x-amp-html\n\nx", kind="alternative"), "plain", []),
-        (mixed("\nplain", "Content-Type: text/calendar; method=REQUEST\n\nx", kind="alternative"), "plain",
-         ["text/calendar"]),
+        (
+            mixed("\nplain", "Content-Type: text/calendar; method=REQUEST\n\nx", kind="alternative"),
+            "plain",
+            ["text/calendar"],
+        ),
         (mixed("\nVersion: 1", kind="encrypted"), "", ["text/plain"]),
     ],
-)  # fmt: skip
+)
 def test_text_and_files(given: str, text: str, files: list[str]) -> None:
     """Every part is one of both."""
     assert read(given) == (text, files)
@@ -52,10 +70,17 @@ def test_text_and_files(given: str, text: str, files: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("plain", "stub"),
-    [("", True), (" \n", True), ("Please view this email in HTML.", True), ("Your mail client does not support HTML", True),
-     ("This is an HTML message", True), ("I do not understand your HTML code, see line 3", False),
-     ("We can meet at the view point", False), ("Please view this email in HTML. " + "x" * 400, False)],
-)  # fmt: skip
+    [
+        ("", True),
+        (" \n", True),
+        ("Please view this email in HTML.", True),
+        ("Your mail client does not support HTML", True),
+        ("This is an HTML message", True),
+        ("I do not understand your HTML code, see line 3", False),
+        ("We can meet at the view point", False),
+        ("Please view this email in HTML. " + "x" * 400, False),
+    ],
+)
 def test_stubs(plain: str, stub: bool) -> None:
     """A text that only points to the HTML."""
     assert is_stub(plain) == stub
@@ -64,11 +89,18 @@ def test_stubs(plain: str, stub: bool) -> None:
 @pytest.mark.parametrize(
     ("given", "delsp", "want"),
     [
-        ("a \nb", False, "a b"), ("a\nb", False, "a\nb"), ("a \n> b", False, "a \n> b"), ("> a \n> b", False, "> a b"),
-        (">> a \n> b", False, ">> a \n> b"), (" > a", False, "> a"), ("a \n-- \nb", False, "a \n-- \nb"),
-        ("-- \nb", False, "-- \nb"), ("a \nb", True, "ab"), ("", False, ""),
+        ("a \nb", False, "a b"),
+        ("a\nb", False, "a\nb"),
+        ("a \n> b", False, "a \n> b"),
+        ("> a \n> b", False, "> a b"),
+        (">> a \n> b", False, ">> a \n> b"),
+        (" > a", False, "> a"),
+        ("a \n-- \nb", False, "a \n-- \nb"),
+        ("-- \nb", False, "-- \nb"),
+        ("a \nb", True, "ab"),
+        ("", False, ""),
     ],
-)  # fmt: skip
+)
 def test_flowed_lines(given: str, delsp: bool, want: str) -> None:
     """RFC 3676: joined where they were broken for the way, by depth of quoting; a signature's mark stays."""
     assert unflowed(given, delsp) == want
