@@ -6,7 +6,7 @@ left out and what surrounds it stays.
 
 from msgspec import Raw, Struct
 
-from adapters._meta import Reader
+from adapters._json import Reader
 
 NONE = Raw(b"null")
 

@@ -9,7 +9,7 @@ from itertools import count
 
 from msgspec import Raw
 
-from adapters._meta import body_of
+from adapters._json import body_of
 from adapters.base import RawInbound
 from adapters.whatsapp import wire
 from adapters.whatsapp.items import Items

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Raw, Struct, field
 
-from adapters._meta import Reader
+from adapters._json import Reader
 
 
 class Change(Struct, frozen=True):
