@@ -27,6 +27,7 @@ class _Adapters(Mapping[str, "Registration"]):
 
 REGISTRY: Mapping[str, "Registration"] = _Adapters(
     {
+        "mail": "adapters.mail",
         "slack": "adapters.slack",
         "twilio_voice": "adapters.twilio_voice",
         "webchat": "adapters.webchat",
