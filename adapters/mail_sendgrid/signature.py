@@ -20,7 +20,8 @@ from adapters.base import RawInbound, Unauthentic
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
-_TIMESTAMP = re.compile(r"[0-9]{1,20}", re.ASCII)
+_TIMESTAMP = re.compile(r"[0-9]{10}", re.ASCII)
+"""Seconds, always as many digits: nothing stands between it and the body, so a digit could change sides."""
 
 
 class Keys:
@@ -63,7 +64,7 @@ def _canonical(text: str) -> bytes | None:
 
 
 def _key(text: str) -> EllipticCurvePublicKey | None:
-    plain = "".join(line for line in text.split() if not line.startswith("-----"))
+    plain = "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))
     try:
         key = load_der_public_key(b64decode(plain, validate=True))
     except (BadText, ValueError, UnsupportedAlgorithm):

@@ -92,7 +92,7 @@ def _content(content: str, action: Fields) -> bytes:
     """As it is, unless the rule says BASE64. (An 8-bit mail in UTF-8 is the same either way, others are not.)"""
     if action.get("encoding") == "BASE64":
         try:
-            return b64decode(content)
+            return b64decode("".join(content.split()), validate=True)
         except (BadText, ValueError):
             raise Malformed("the content is not BASE64") from None
     return content.encode("utf-8", "replace")
