@@ -13,7 +13,7 @@ from tests.adapters.mail.mails_machines import DSN, LOOPS, WORDS
 from tests.adapters.mail.mails_people import SENDERS, THREADS, TIMES
 from tests.adapters.mail.mails_text import FILES, MARKUP, QUOTES, TEXT
 from tests.adapters.mail.support import ADDRESS, CONFIG, SUBJECT, mail
-from tests.kit import InboundCase, check_inbound, check_survives
+from tests.kit import InboundCase, check_inbound, check_parsed, check_survives
 
 CASES = [*TEXT, *MARKUP, *QUOTES, *FILES, *SENDERS, *TIMES, *THREADS, *DSN, *WORDS, *LOOPS]
 
@@ -184,3 +184,9 @@ def test_a_mail_of_nobody_is_listed() -> None:
     (envelope,) = SUBJECT.adapter.parse(SUBJECT.raw(b""))
     assert not isinstance(envelope.body, Message)
     assert envelope.account == ADDRESS
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_command_says_the_same(case: InboundCase) -> None:
+    """`throughline parse` reads a mail as the listener hands it over."""
+    check_parsed(SUBJECT, case)
