@@ -126,7 +126,7 @@ class _Line(Struct, frozen=True, kw_only=True):
     body: str | None = None
     body_b64: str | None = None
     id: str | None = None
-    origin: Literal["webhook", "live", "dialled", "pulled"] = "webhook"
+    origin: Literal["webhook", "live", "dialled", "pulled"] | None = None
     session: str | None = None
     public_url: str = ""
     received_at: Annotated[datetime, Meta(tz=True)] | None = None
@@ -139,7 +139,8 @@ def _raw(fields: dict[str, Any], type: str, number: int, now: datetime) -> RawIn
     return RawInbound(
         id=line.id or f"line-{number}",
         endpoint_id=EndpointId(type),
-        origin=line.origin,
+        # Nobody POSTs a mail as it is: it is what a mailbox of ours held.
+        origin=line.origin or ("dialled" if line.method == "MAIL" else "webhook"),
         received_at=line.received_at or now,
         method=line.method.upper(),
         path=path,
