@@ -33,7 +33,7 @@ FIELDS: Mapping[str, Shape] = {
     # what happened
     "code": "code", "command": "code", "error": "code", "event": "words", "holder": "code", "kind": "code",
     "level": "code", "logger": "code", "method": "code", "outcome": "code", "provider_code": "code",
-    "reason": "code", "room": "code", "route": "place", "setting": "code", "signal": "code", "source": "code",
+    "reason": "code", "room": "code", "route": "place", "setting": "code", "signal": "code", "source": "place",
     "state": "code", "status": "number", "task": "code", "timestamp": "place", "verdict": "code", "version": "code",
     "where": "place",
     # how much, how often, how long

@@ -91,14 +91,14 @@ class Keeper:
         failures = 0
         while True:
             post.is_well = False
-            trouble = await self._session(post)
+            trouble = await self.session(post)
             failures = 1 if post.is_well else failures + 1
             pause = post.pause_s(failures) if trouble.pause_s is None else trouble.pause_s
             post.trouble = trouble.code
             self._log.warning("source in trouble", code=trouble.code, failures=failures, wait_ms=int(pause * 1000))
             await asyncio.sleep(pause)
 
-    async def _session(self, post: Post) -> Trouble:
+    async def session(self, post: Post) -> Trouble:
         """Why it ended. Raises LostClaim."""
         try:
             await self._listen(post)

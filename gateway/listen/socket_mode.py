@@ -127,7 +127,7 @@ class _Line:
         settings, post = self._post.settings, self._post
         flow = opening(self._source)
         url = await post.parts.credentials.run(flow, post.mounted, timeout_ms=settings.connect_timeout_ms)
-        if not url.startswith("wss://" if self._source.open_url.startswith("https://") else ("ws://", "wss://")):
+        if not is_allowed(url, self._source.open_url):
             raise Trouble("bad_url")
         try:
             async with asyncio.timeout(settings.connect_timeout_ms / 1000):
@@ -188,6 +188,11 @@ class _Line:
             for waiting in batch:
                 with suppress(ConnectionError, aiohttp.ClientError):
                     await waiting.socket.send_str(f'{{"envelope_id":{_quoted(waiting.envelope_id)}}}')
+
+
+def is_allowed(url: str, open_url: str) -> bool:
+    """Without encryption only where the request had none either."""
+    return url.startswith("wss://" if open_url.startswith("https://") else ("ws://", "wss://"))
 
 
 def _quoted(text: str) -> str:
