@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from adapters.base import (
 )
 
 MODULES = [importlib.import_module(f"adapters.base.{module.name}") for module in pkgutil.iter_modules(base.__path__)]
-OWN = {
+OWN: dict[str, Any] = {
     name: value
     for module in MODULES
     for name, value in vars(module).items()
