@@ -122,7 +122,7 @@ class World:
             return said(421, "4.7.28 too many mails, slow down")
         if sender and sender not in self.addresses:
             return said(553, "5.7.1 not an address of yours")
-        refused = {one: why for one in recipients if (why := self._refusal(one)) is not None}
+        refused = {one: why for one in recipients if (why := self.refusal(one)) is not None}
         if len(refused) == len(set(recipients)):
             code, text = min(refused.values())
             return said(code, text, refused)
@@ -139,7 +139,7 @@ class World:
             self._taken.popleft()
         return self.per_minute is not None and len(self._taken) >= self.per_minute
 
-    def _refusal(self, recipient: str) -> tuple[int, str] | None:
+    def refusal(self, recipient: str) -> tuple[int, str] | None:
         person = self.people.get(recipient.lower())
         if recipient.lower() in self.unknown:
             return 550, f"5.1.1 <{recipient}>: nobody has this address"
