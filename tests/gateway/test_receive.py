@@ -6,11 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.base import Outcome, RawInbound
 from gateway.clock import CountingIds, FrozenClock
 from gateway.receive import Receiver
-from gateway.store import intake
+from gateway.store import cursors, intake
+from gateway.store.cursors import Lease, Step
+from gateway.store.intake import LostClaim
 from gateway.store.store import Store, StoreUnavailable, open_store
 from gateway.wake import Wake
 from normalizer.ids import ConversationId, EndpointId, IntakeId
@@ -72,3 +75,51 @@ async def test_trouble_of_the_database_is_raised(sqlite_url: str, clock: FrozenC
         assert wake.expect(IntakeId(1)).cancel()
     finally:
         store.close_now()
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def dialled(*bodies: bytes) -> list[RawInbound]:
+    return [replace(raw(), id=f"r{n}", origin="dialled", body=body) for n, body in enumerate(bodies)]
+
+
+def lease_of(store: Store) -> Lease:
+    lease = store.write_now(lambda tx: cursors.take(tx, EndpointId("wa"), "inbox", "n1", 30_000))
+    assert lease is not None
+    return lease
+
+
+async def test_what_a_source_gave_and_its_cursor_are_one_transaction(sqlite_store: Store) -> None:
+    wake = Wake()
+    lease = lease_of(sqlite_store)
+    await Receiver(sqlite_store, CountingIds(), wake).receive_from(dialled(b"1", b"2"), Step(lease, None, "c1"))
+    assert await wake.intake.wait(0)
+    assert [b"1" in row.raw or b"2" in row.raw for row in claimed(sqlite_store)] == [True, True]
+    assert sqlite_store.read_now(lambda tx: cursors.cursor_of(tx, lease)) == "c1"
+
+
+@pytest.mark.parametrize("wrong", ["lease", "cursor"])
+async def test_who_lost_the_source_keeps_neither(sqlite_store: Store, wrong: str) -> None:
+    lease, wake = lease_of(sqlite_store), Wake()
+    step = Step(lease._replace(epoch=0), None, "c1") if wrong == "lease" else Step(lease, "c0", "c1")
+    with pytest.raises(LostClaim):
+        await Receiver(sqlite_store, CountingIds(), wake).receive_from(dialled(b"1"), step)
+    assert claimed(sqlite_store) == []
+    assert sqlite_store.read_now(lambda tx: cursors.cursor_of(tx, lease)) is None
+    assert not await wake.intake.wait(0)
+
+
+async def test_a_source_without_a_cursor_goes_the_way_of_requests(sqlite_store: Store) -> None:
+    receiver = Receiver(sqlite_store, CountingIds(), Wake())
+    await receiver.receive_from(dialled(b"1", b"2", b"3"))
+    await receiver.receive_from([])
+    rows = claimed(sqlite_store)
+    assert [row.lane for row in rows] == ["wa"] * 3
+
+
+async def test_a_cursor_alone_wakes_nobody(sqlite_store: Store) -> None:
+    wake, lease = Wake(), lease_of(sqlite_store)
+    await Receiver(sqlite_store, CountingIds(), wake).receive_from([], Step(lease, None, "c1"))
+    assert not await wake.intake.wait(0)
+    assert sqlite_store.read_now(lambda tx: cursors.cursor_of(tx, lease)) == "c1"

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from gateway.security import (
+    NONCE_BYTES,
     Presented,
     Scope,
     TokenRecord,
@@ -15,7 +16,9 @@ from gateway.security import (
     key_id,
     new_key,
     new_token,
+    seal,
     subkey,
+    unseal,
 )
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -115,3 +118,24 @@ def test_a_key_is_named_without_telling_it() -> None:
     assert len(key_id(key)) == 8
     assert key_id(key) != key_id(new_key(SECRET[::-1]))
     assert key_id(key) not in key
+
+
+# --- sealing ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sealed_is_opened_with_its_key_at_its_place() -> None:
+    key, nonce = subkey("k" * 43, "tests"), bytes(range(NONCE_BYTES))
+    sealed = seal(key, b"plain words", nonce, "here")
+    assert unseal(key, sealed, "here") == b"plain words"
+    assert b"plain" not in sealed
+    assert seal(key, b"plain words", bytes(NONCE_BYTES), "here") != sealed
+
+
+@pytest.mark.parametrize("change", ["key", "place", "bit", "cut", "empty"])
+def test_what_was_changed_is_not_opened(change: str) -> None:
+    key = subkey("k" * 43, "tests")
+    sealed = seal(key, b"plain words", bytes(NONCE_BYTES), "here")
+    changed = {"bit": sealed[:-1] + bytes([sealed[-1] ^ 1]), "cut": sealed[:-1], "empty": b""}.get(change, sealed)
+    other = subkey("k" * 43, "others") if change == "key" else key
+    with pytest.raises(ValueError, match=r"sealed with another key|Nonce"):
+        unseal(other, changed, "there" if change == "place" else "here")
