@@ -110,7 +110,11 @@ class Performer:
         self._wake.outbox.ring()
 
     def _hand(self, held: list[Held]) -> None:
-        self._handed += held
+        """Started at once where there is room: somebody may be on the line, and the round under way takes its time."""
+        free = 0 if self._stopping else self._settings.concurrency - len(self._tasks)
+        for one in held[: max(0, free)]:
+            self._task(one, self._work(one))
+        self._handed += held[max(0, free) :]
         self._wake.outbox.ring()
 
     async def run(self) -> None:

@@ -23,7 +23,7 @@ from gateway.engines.base import (
     collect,
 )
 from gateway.store.outbox import Held
-from gateway.store.reads import transcript_rows
+from gateway.store.reads import asked_about, transcript_rows
 from gateway.store.store import Store
 from normalizer import codec
 from normalizer.transcript import transcript
@@ -83,7 +83,7 @@ class Asker:
         """The whole answer at once."""
         try:
             async with asyncio.timeout(command.deadline_ms / 1000):
-                answer = await collect(self.engine, await self.turn(held, command))
+                answer = await collect(self.engine, (await self.turn(held, command))[0])
         except (TimeoutError, EngineError) as error:
             return self.failed(held, command, error)
         self.breaker.succeeded()
@@ -91,14 +91,19 @@ class Asker:
             return gave_up(held, command, answer.handoff or "the AI had nothing to say")
         return answered(held, command, _with_sources(answer), answer)
 
-    async def turn(self, held: Held, command: AskAi) -> Turn:
+    async def turn(self, held: Held, command: AskAi) -> tuple[Turn, bool]:
+        """What the engine gets to see, and whether it is still asked for this."""
         most = self.settings.transcript_messages
-        rows = await self._store.read(
-            lambda tx: transcript_rows(tx, held.conversation_id, command.up_to, most + EVENTS_BESIDE)
+        rows, asked = await self._store.read(
+            lambda tx: (
+                transcript_rows(tx, held.conversation_id, command.up_to, most + EVENTS_BESIDE),
+                asked_about(tx, held.conversation_id) if command.speak_at is not None else None,
+            )
         )
         lines = transcript(codec.decode(content) for content in rows)[-most:]
         said = tuple(Utterance(line.speaker, line.text, line.at) for line in lines)
-        return Turn(conversation_id=held.conversation_id, transcript=said, deadline_ms=command.deadline_ms)
+        turn = Turn(conversation_id=held.conversation_id, transcript=said, deadline_ms=command.deadline_ms)
+        return turn, asked == (held.fence, command.up_to)
 
     def failed(self, held: Held, command: AskAi, error: TimeoutError | EngineError, spoken: str = "") -> AiGaveUp:
         """No answer, or no end of one; the breaker hears of it."""

@@ -109,9 +109,9 @@ class Speech:
     async def write(self) -> Finished:
         """Until the engine is done. Raises TimeoutError, EngineError, Withheld, Unwanted."""
         async with asyncio.timeout(self.command.deadline_ms / 1000):
-            if not await self._is_wanted():
+            turn, wanted = await self._asker.turn(self.held, self.command)
+            if not wanted:
                 raise Unwanted
-            turn = await self._asker.turn(self.held, self.command)
             async with aclosing(self._asker.engine.answer(turn)) as events:
                 async for event in events:
                     match event:

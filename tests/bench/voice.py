@@ -3,6 +3,8 @@
 From the last frame of what the caller said, written to the socket, to the first sentence of the answer, read from it.
 The engine answers at once, and everything is the real process over real sockets.
 
+Rule: the messages beside the calls are those of conversations that people hold, so that their number is the load: an
+answer of the AI to each is three messages' work. `--ai-beside` has them answered.
 Rule: each caller speaks again when the answer before is over, at his own pace; nothing is left out of the figures.
 Rule: ends by itself. Absolute times say something about this machine and this disk only.
 """
@@ -24,13 +26,16 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench import wire
+from tests.bench.database import Database
 from tests.bench.disk import fsync_ms
 from tests.bench.graph import Graph
-from tests.bench.load import Connection, Load, open_loop, percentile
+from tests.bench.load import Connection, Load, closed_loop, open_loop, percentile
 from tests.bench.load import connect as dial
 from tests.bench.servers import LOAD_CORE, VOICE_TOKEN, VOICE_URL, gateway
 
 PATIENCE_S = 30.0
+CUSTOMERS = 400
+"""Who write beside the calls."""
 _signed = RequestValidator(VOICE_TOKEN).compute_signature
 _TICKET = re.compile(r'name="ticket" value="([^"]+)"')
 
@@ -69,7 +74,8 @@ class Call:
             compression=None,
         )  # fmt: skip
         setup = {"type": "setup", "sessionId": f"VX{self._number:032x}", "callSid": self._fields["CallSid"],
-                 "from": self._fields["From"], "to": self._fields["To"], "customParameters": {"ticket": ticket}}  # fmt: skip
+                 "from": self._fields["From"], "to": self._fields["To"],
+                 "customParameters": {"ticket": ticket}}  # fmt: skip
         await self._socket.send(json.dumps(setup))
 
     async def talk(self, turns: int, every_s: float, begin_s: float) -> None:
@@ -104,9 +110,21 @@ def _posted(fields: dict[str, str]) -> bytes:
     return (head + body).encode()
 
 
+async def _to_people(port: int, database: Database, customers: int) -> None:
+    """Says nothing to the AI, which hands over: from now on people hold these conversations."""
+    requests = [
+        wire.request("/hooks/wa", wire.delivery(f"P{os.getpid()}x", number, " ")) for number in range(customers)
+    ]
+    await closed_loop(port, requests, 8)
+    async with asyncio.timeout(PATIENCE_S):
+        while not (counts := database.counts()).drained or counts.inbound < customers:
+            await asyncio.sleep(0.05)
+
+
 async def measure(
-    folder: Path, *, calls: int, turns: int, every_s: float, beside_per_s: float, commit_ms: float = 0
-) -> Waits:
+    folder: Path, *, calls: int, turns: int, every_s: float, beside_per_s: float, commit_ms: float = 0,
+    ai_beside: bool = False,
+) -> Waits:  # fmt: skip
     server, graph_port = await Graph(lambda recipient, text: None).start()
     try:
         with gateway(folder, None, engine="echo", graph_port=graph_port, voice=True, commit_ms=commit_ms) as (_, port):
@@ -114,8 +132,14 @@ async def measure(
             (http,) = await dial(port, 1)
             for caller in callers:
                 await caller.ring(http)
-            seconds = turns * every_s
-            requests = list(wire.requests("/hooks/wa", f"V{os.getpid()}x", int(beside_per_s * seconds)))
+            count = int(beside_per_s * turns * every_s)
+            customers = min(count, CUSTOMERS)
+            if customers and not ai_beside:
+                await _to_people(port, Database(folder, None), customers)
+            requests = [
+                wire.request("/hooks/wa", wire.delivery(f"V{os.getpid()}x{number}x", number % customers))
+                for number in range(count)
+            ]
             talks = [one.talk(turns, every_s, every_s * place / calls) for place, one in enumerate(callers)]
             if requests:
                 beside, *_ = await asyncio.gather(open_loop(port, requests, beside_per_s, 64), *talks)
@@ -154,7 +178,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     ):
         found = await measure(
             folder / f"run-{rate}-{commit_ms}", calls=options.calls, turns=options.turns, every_s=options.every_s,
-            beside_per_s=rate, commit_ms=commit_ms,
+            beside_per_s=rate, commit_ms=commit_ms, ai_beside=options.ai_beside,
         )  # fmt: skip
         sys.stdout.write(shown(name, found) + "\n")
         sys.stdout.flush()
@@ -167,6 +191,7 @@ def main() -> None:
     parser.add_argument("--every-s", type=float, default=1.0, help="between two turns of a call")
     parser.add_argument("--beside", type=float, default=500, help="webhooks a second beside the calls")
     parser.add_argument("--commit-ms", type=float, default=5, help="added to each commit in the last run")
+    parser.add_argument("--ai-beside", action="store_true", help="the AI answers the messages beside, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="throughline-voice-") as folder:
         uvloop.run(run(options, Path(folder)))

@@ -1,0 +1,25 @@
+"""The measurement itself works: every turn is answered, beside webhooks, also on a slow disk. No times are asserted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.disk import fsync_ms
+from tests.bench.voice import measure, shown
+
+
+@pytest.mark.parametrize("commit_ms", [0.0, 2.0])
+async def test_every_turn_is_answered_beside_webhooks(tmp_path: Path, commit_ms: float) -> None:
+    found = await measure(tmp_path, calls=2, turns=2, every_s=0.2, beside_per_s=20, commit_ms=commit_ms)
+    assert (len(found.first), len(found.whole)) == (4, 4)
+    assert all(first <= whole for first, whole in zip(found.first, found.whole, strict=True))
+    assert found.beside is not None
+    assert (found.beside.count, found.beside.refused) == (8, 0)
+    assert "4 turns" in shown("run", found)
+
+
+def test_the_disk_is_asked(tmp_path: Path) -> None:
+    half, most = fsync_ms(tmp_path, 5)
+    assert 0 < half <= most
