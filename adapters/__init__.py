@@ -29,6 +29,7 @@ REGISTRY: Mapping[str, "Registration"] = _Adapters(
     {
         "mail": "adapters.mail",
         "slack": "adapters.slack",
+        "twilio_messaging": "adapters.twilio_messaging",
         "twilio_voice": "adapters.twilio_voice",
         "webchat": "adapters.webchat",
         "whatsapp": "adapters.whatsapp",
