@@ -9,6 +9,7 @@ import pytest
 from adapters.base import CallContext, HttpCall, Pulled
 from adapters.twilio_messaging import simulator_content as content
 from adapters.twilio_messaging.simulator_content import Fields
+from adapters.twilio_messaging.simulator_world import Content
 from normalizer.envelope import (
     ChoiceMade,
     Image,
@@ -158,10 +159,8 @@ def test_receipts() -> None:
     receipts = read(simulated)
     assert [e.echo_key for e in receipts] == ["cmd_1"] * 2
     bodies = [e.body for e in receipts if isinstance(e.body, Receipt)]
-    assert [(b.status, b.target) for b in bodies] == [
-        (Status.SENT, driven.value[0]),
-        (Status.DELIVERED, driven.value[0]),
-    ]  # type: ignore[index]
+    assert [body.status for body in bodies] == [Status.SENT, Status.DELIVERED]
+    assert [body.target for body in bodies] == (driven.value or []) * 2
     assert [row.body for row in simulated.shown(customer)] == ["hello"]
     simulated.read(customer, LATER)
     assert statuses(simulated) == [("read", None)]
@@ -204,18 +203,11 @@ def test_the_window_is_open_for_a_day_and_templates_need_none() -> None:
         driven = exchange(simulated, text(), NOW + late)
         assert driven.value is not None
         assert simulated.world.rows[driven.value[0]].status == want
-    (sid,) = simulated.world.content or ["HX0"]
-    simulated.world.content[sid] = type_approved()
-    template = {"kind": "message", "parts": [{"type": "template", "name": sid, "language": "en"}]}
+    simulated.world.content["HX0"] = Content({"twilio/text": {"body": "hi"}}, approved=True)
+    template = {"kind": "message", "parts": [{"type": "template", "name": "HX0", "language": "en"}]}
     driven = exchange(simulated, template, NOW + timedelta(days=9))
     assert driven.value is not None
     assert simulated.world.rows[driven.value[0]].status == "delivered"
-
-
-def type_approved() -> Any:
-    from adapters.twilio_messaging.simulator_world import Content
-
-    return Content({"twilio/text": {"body": "hi"}}, approved=True)
 
 
 def test_receipts_may_be_late_missing_doubled_and_out_of_order() -> None:

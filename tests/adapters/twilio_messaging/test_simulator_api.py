@@ -1,16 +1,18 @@
 """What the simulated API answers, and how it fails."""
 
 import json
-from datetime import timedelta
+from base64 import b64encode
+from datetime import datetime, timedelta
 
 import pytest
 
-from adapters.base import Reply, Request
+from adapters.base import HttpCall, Reply, Request
 from adapters.twilio_messaging import simulator_content as content
 from adapters.twilio_messaging.simulator_api import SLOW_HEADER
-from adapters.twilio_messaging.simulator_world import Fault
+from adapters.twilio_messaging.simulator_world import Customer, Fault
 from tests.adapters.twilio_messaging.simulated import exchange, on_the_wire, opened, outcome, text, twilio
-from tests.adapters.twilio_messaging.support import API, SUBJECT
+from tests.adapters.twilio_messaging.support import ACCOUNT_SID, API, SUBJECT, TOKEN, ctx, message
+from tests.kit import drive_steps
 from tests.kit.cases import NOW
 
 
@@ -43,12 +45,9 @@ def test_taken_without_an_answer_in_time(fault: Fault, delay: str) -> None:
     simulated.world.faults.append(fault)
     replies: list[Reply] = []
 
-    def answer(call: object) -> Reply:
-        replies.append(simulated.answer(on_the_wire(call), NOW))  # type: ignore[arg-type]
+    def answer(call: HttpCall) -> Reply:
+        replies.append(simulated.answer(on_the_wire(call), NOW))
         return replies[-1]
-
-    from tests.adapters.twilio_messaging.support import ctx, message
-    from tests.kit import drive_steps
 
     drive_steps(SUBJECT.adapter, message(text()), ctx(), answer)
     assert replies[0].headers[SLOW_HEADER] == delay
@@ -72,10 +71,14 @@ def test_reading_and_writing() -> None:
     (sid,) = simulated.world.rows
     assert outcome(simulated, {"kind": "receipt", "status": "read", "target": sid}) == ("sent", None)
     assert simulated.world.read == [sid]
-    assert customer.typing_until == NOW + timedelta(seconds=25)
+    assert typing(customer) == NOW + timedelta(seconds=25)
     exchange(simulated, text())
-    assert customer.typing_until is None
+    assert typing(customer) is None
     assert outcome(simulated, {"kind": "typing"}, last_inbound="SMother") == ("Refused", "20404")
+
+
+def typing(customer: Customer) -> datetime | None:
+    return customer.typing_until
 
 
 def get(url: str, **headers: str) -> Request:
@@ -108,10 +111,6 @@ def test_a_file_needs_credentials_only_where_that_is_enforced() -> None:
 
 def test_what_does_not_exist() -> None:
     """Is 404, with credentials."""
-    from base64 import b64encode
-
-    from tests.adapters.twilio_messaging.support import ACCOUNT_SID, TOKEN
-
     authorization = "Basic " + b64encode(f"{ACCOUNT_SID}:{TOKEN}".encode()).decode()
     for url in (f"{API}/Foo.json", f"{API}/Messages/SM1/Media.json", "https://content.twilio.com/v1/Foo", "https://x"):
         assert twilio().answer(get(url, Authorization=authorization), NOW).status == 404

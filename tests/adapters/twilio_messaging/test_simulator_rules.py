@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from adapters.twilio_messaging.simulator_rules import check, check_content
-from adapters.twilio_messaging.simulator_world import Refusal
-from tests.adapters.twilio_messaging.simulated import opened, outcome, text, twilio
+from adapters.twilio_messaging.simulator_world import Content, Refusal
+from tests.adapters.twilio_messaging.simulated import ADAPTER, on_the_wire, opened, outcome, text, twilio
 from tests.adapters.twilio_messaging.support import SERVICE, SMS, WA, outbound_cases
-from tests.kit import OutboundCase
+from tests.kit import OutboundCase, drive_steps
+from tests.kit.cases import NOW
 
 TO = "whatsapp:+16505551234"
 
@@ -47,9 +48,7 @@ def test_messages(fields: dict[str, Any], code: int) -> None:
     assert json.loads(refusal.value.reply.body)["code"] == code
 
 
-def _approved() -> Any:
-    from adapters.twilio_messaging.simulator_world import Content
-
+def _approved() -> Content:
     return Content({"twilio/text": {"body": "hi"}}, approved=True)
 
 
@@ -98,10 +97,6 @@ SENT = [case for case in outbound_cases() if case.ids and not case.error]
 @pytest.mark.parametrize("case", SENT, ids=str)
 def test_what_the_adapter_sends_is_what_the_provider_takes(case: OutboundCase) -> None:
     """Every case of the fixtures that is sent, too."""
-    from tests.adapters.twilio_messaging.simulated import ADAPTER, on_the_wire
-    from tests.kit import drive_steps
-    from tests.kit.cases import NOW
-
     simulated, _ = opened()
     simulated.world.services[SERVICE] += [WA, SMS]
     for sid in ("HX0a", "HX1111", "HX2222"):
