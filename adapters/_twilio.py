@@ -9,9 +9,8 @@ See https://www.twilio.com/docs/usage/webhooks/webhooks-security
 
 import hmac
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -27,6 +26,7 @@ from twilio.request_validator import (  # type: ignore[import-untyped]
     get_signature_algorithm,
 )
 
+from adapters._http import retry_after, status_error
 from adapters.base import (
     Auth,
     ChannelBlocked,
@@ -303,9 +303,6 @@ COMMON: Codes = {
 }
 """See https://www.twilio.com/docs/api/errors"""
 UNKNOWN = "an error that this program does not know"
-MAX_RETRY_AFTER_S = 7 * 86_400.0
-_NOT_SURELY_REFUSED = frozenset({408, 500, 502, 504})
-"""A gateway may answer these for a call that did go through."""
 
 
 class _ErrorAnswer(Struct, frozen=True):
@@ -320,7 +317,7 @@ def send_error(reply: Reply, codes: Codes) -> SendError:
     code, wait_s = _code_in(reply), retry_after(reply)
     if code is not None and (found := codes.get(code) or COMMON.get(code)):
         return build(found, str(code), wait_s)
-    error = _by_status(reply.status, wait_s, certain=code is not None or reply.status not in _NOT_SURELY_REFUSED)
+    error = status_error(reply, certain=True if code is not None else None)
     error.provider_code = None if code is None else str(code)
     return error
 
@@ -334,34 +331,8 @@ def build(found: Meaning, provider_code: str, retry_after_s: float | None = None
     return found.error(found.text, **facts)
 
 
-def retry_after(reply: Reply) -> float | None:
-    """Seconds; the form with a date is not used here."""
-    given = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "")
-    try:
-        seconds = float(given)
-    except ValueError:
-        return None
-    return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else None
-
-
 def _code_in(reply: Reply) -> int | None:
     try:
         return _read_error.decode(reply.body).code
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _by_status(status: int, retry_after_s: float | None, *, certain: bool) -> SendError:
-    make: Callable[..., SendError]
-    match status:
-        case 401 | 403:
-            make = CredentialsRefused
-        case 429:
-            make = Throttled
-        case _ if status == 408 or status >= 500:
-            make = Unavailable
-        case _ if status >= 300:
-            make = Refused
-        case _:
-            return NoAnswer(f"status {status}")
-    return make(f"status {status}", retry_after_s=retry_after_s, certain=certain)
