@@ -26,6 +26,7 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench import wire
+from tests.bench.__main__ import drained
 from tests.bench.database import Database
 from tests.bench.disk import fsync_ms
 from tests.bench.graph import Graph
@@ -116,9 +117,8 @@ async def _to_people(port: int, database: Database, customers: int) -> None:
         wire.request("/hooks/wa", wire.delivery(f"P{os.getpid()}x", number, " ")) for number in range(customers)
     ]
     await closed_loop(port, requests, 8)
-    async with asyncio.timeout(PATIENCE_S):
-        while not (counts := database.counts()).drained or counts.inbound < customers:
-            await asyncio.sleep(0.05)
+    await drained(database, customers)
+    database.close()
 
 
 async def measure(

@@ -46,7 +46,6 @@ class Line(Desk):
         event = CallEvent(call=ExternalId("CA1"), event=frame["event"], direction="in", detail=frame.get("detail"))
         return [replace(said, body=event, external_id=None)]
 
-
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         reply = yield PushCall()
         self.pushed.append(reply.status)

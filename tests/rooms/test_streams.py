@@ -10,7 +10,7 @@ import pytest
 
 from adapters.base import Capabilities
 from gateway.engines.base import EngineUnavailable
-from gateway.perform import Performer
+from gateway.perform import Performer, PerformSettings
 from gateway.perform.stream import Speaker
 from gateway.store import outbox
 from gateway.store.schema import DONE, SUPERSEDED
@@ -469,3 +469,26 @@ async def test_people_are_not_counted(world: World) -> None:
     await says(world, "2", "ping")
     await world.run()
     assert (await world.conversation()).holder == Ai()
+
+
+# --- beginning ----------------------------------------------------------------------------------------------------
+
+
+async def test_what_room_2_has_just_committed_starts_at_once_as_far_as_there_is_room(world: World) -> None:
+    world.perform_settings = PerformSettings(concurrency=2)
+    world.boot()
+    for number in range(3):
+        await world.frame(f"+1650555000{number}", endpoint=line.ENDPOINT, id=str(number), text="?")
+    held = await world.store.write(lambda tx: outbox.claim(tx, "node", ["ask_ai"], lease_ms=30_000, most=64))
+    world.performer._hand(held)
+    assert (len(world.performer._tasks), len(world.performer._handed)) == (2, 1)
+    await world.run()
+    assert world.states("ask_ai") == [DONE] * 3
+
+
+async def test_who_stops_starts_nothing_more(world: World) -> None:
+    await says(world, "1", "?")
+    held = await world.store.write(lambda tx: outbox.claim(tx, "node", ["ask_ai"], lease_ms=30_000, most=64))
+    world.performer.stop()
+    world.performer._hand(held)
+    assert (len(world.performer._tasks), len(world.performer._handed)) == (0, 1)
