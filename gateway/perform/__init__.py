@@ -91,7 +91,7 @@ class Performer:
         self._speaker = Speaker(store, asker, wake.streams) if asker is not None else None
         self._batcher = Batcher(store)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._running = self._stopping = False
         self._looked = 0
         """When something to do was last looked for."""
         self._next_due: int | None = None
@@ -111,13 +111,14 @@ class Performer:
 
     def _hand(self, held: list[Held]) -> None:
         """Started at once where there is room: somebody may be on the line, and the round under way takes its time."""
-        free = 0 if self._stopping else self._settings.concurrency - len(self._tasks)
+        free = self._settings.concurrency - len(self._tasks) if self._running and not self._stopping else 0
         for one in held[: max(0, free)]:
             self._task(one, self._work(one))
         self._handed += held[max(0, free) :]
         self._wake.outbox.ring()
 
     async def run(self) -> None:
+        self._running = True
         while not self._stopping:
             if not await self._round():
                 await self._wake.outbox.wait(self._pause_s())

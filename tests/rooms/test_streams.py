@@ -480,6 +480,7 @@ async def test_what_room_2_has_just_committed_starts_at_once_as_far_as_there_is_
     for number in range(3):
         await world.frame(f"+1650555000{number}", endpoint=line.ENDPOINT, id=str(number), text="?")
     held = await world.store.write(lambda tx: outbox.claim(tx, "node", ["ask_ai"], lease_ms=30_000, most=64))
+    world.performer._running = True
     world.performer._hand(held)
     assert (len(world.performer._tasks), len(world.performer._handed)) == (2, 1)
     await world.run()
@@ -489,6 +490,7 @@ async def test_what_room_2_has_just_committed_starts_at_once_as_far_as_there_is_
 async def test_who_stops_starts_nothing_more(world: World) -> None:
     await says(world, "1", "?")
     held = await world.store.write(lambda tx: outbox.claim(tx, "node", ["ask_ai"], lease_ms=30_000, most=64))
+    world.performer._running = True
     world.performer.stop()
     world.performer._hand(held)
     assert (len(world.performer._tasks), len(world.performer._handed)) == (0, 1)
