@@ -57,6 +57,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     """Answers go to a plus-address that names the thread."""
     empty_sender: bool = False
     """Automatic mails have no sender in the SMTP envelope, so they can not bounce either."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further fields, for the server; `{local}` is what stands before the `@` of the Message-ID."""
 
 
 class Letter(Struct, frozen=True):
@@ -82,6 +84,7 @@ def compose(message: Envelope, body: Message, content: Content, ctx: SendContext
         field("Message-ID", [f"<{message_id}>"]),
         *_references(root, answered),
         *(_automatic(answered is not None) if automatic else ()),
+        *(field(name, [value.replace("{local}", message_id.partition("@")[0])]) for name, value in sender.headers),
     ]
     call = MailCall(
         server=sender.server,

@@ -91,7 +91,14 @@ def looks_like_address(text: str) -> bool:
     return bool(local and domain) and not re.search(r"[\s<>,;:\"\x00-\x1f]", text)
 
 
-def sender_of(config: SmtpConfig, address: str, token_key: str, *, login: Login | None = None) -> Sender:
+def sender_of(
+    config: SmtpConfig,
+    address: str,
+    token_key: str,
+    *,
+    login: Login | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Sender:
     """`login` instead of a password. Raises Refused when there is no server."""
     if config.smtp_host is None:
         raise Refused("no mail server is configured to send by (smtp_host)")
@@ -107,6 +114,7 @@ def sender_of(config: SmtpConfig, address: str, token_key: str, *, login: Login 
         return_path=config.return_path,
         plus=config.plus_addresses,
         empty_sender=config.empty_sender,
+        headers=headers,
     )
 
 

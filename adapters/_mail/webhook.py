@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from msgspec import Meta, Raw, Struct
 
 from adapters._mail import MailContext, MailLimits, carried, envelopes, read_mail
+from adapters._mail.addresses import normal_address
 from adapters._mail.content import SENDS
+from adapters._mail.fate import Told, receipt
 from adapters._mail.sending import SmtpConfig, looks_like_address, send, sender_of
 from adapters.base import Capabilities, Carried, ChannelSpec, Flow, RawInbound, Secret, SendContext, Sent
 from normalizer.envelope import Envelope, Unsupported, inbound_id
@@ -92,8 +94,11 @@ class Posted(Struct, frozen=True, kw_only=True):
 class Postbox:
     """One endpoint's mail, in and out."""
 
-    def __init__(self, endpoint_id: EndpointId, type_: str, config: HookConfig) -> None:
-        self._endpoint_id, self._type, self._config = endpoint_id, type_, config
+    def __init__(
+        self, endpoint_id: EndpointId, type_: str, config: HookConfig, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """`headers` of what goes out, for its provider; see `Sender`."""
+        self._endpoint_id, self._type, self._config, self._headers = endpoint_id, type_, config, tuple(headers)
 
     def read(self, raw: RawInbound, posted: Posted) -> Sequence[Envelope]:
         mail = read_mail(posted.data, LIMITS)
@@ -120,6 +125,16 @@ class Postbox:
     def files(self, posted: Posted) -> Sequence[Carried]:
         return carried(posted.data, LIMITS)
 
+    @property
+    def domain(self) -> str:
+        """Of our Message-IDs."""
+        return normal_address(self._config.account or "").rpartition("@")[2]
+
+    def fates(self, raw: RawInbound, told: Sequence[Told], slice_: Raw | None) -> list[Envelope]:
+        """Receipts of what is ours; of the rest nothing."""
+        made = (receipt(raw, one, self._type, self._config.account, self._config.token_keys, slice_) for one in told)
+        return [envelope for envelope in made if envelope is not None]
+
     def notice(
         self, raw: RawInbound, what: str, key: str | None, slice_: Raw | None = None, *, place: int = 0, **facts: Any
     ) -> Envelope:
@@ -141,7 +156,7 @@ class Postbox:
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         config = self._config
-        sender = sender_of(config, config.account or "", config.token_keys[0])
+        sender = sender_of(config, config.account or "", config.token_keys[0], headers=self._headers)
         return (yield from send(message, ctx, sender))
 
 

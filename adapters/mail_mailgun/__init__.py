@@ -1,6 +1,6 @@
 """Mail through Mailgun's routes.
 
-Setting it up: docs/adapters/mail_mailgun.md. In: parse.py. Out: SMTP, as all mail.
+Setting it up: docs/adapters/mail_mailgun.md. In: parse.py, events.py. Out: SMTP, as all mail.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ from adapters.base import (
     SendContext,
     Sent,
 )
-from adapters.mail_mailgun.parse import event_of, is_event, posted_of, with_token
+from adapters.mail_mailgun.events import events_of
+from adapters.mail_mailgun.parse import is_event, posted_of, with_token
 from adapters.mail_mailgun.signature import check
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
@@ -59,7 +60,7 @@ class Mailgun:
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         if is_event(raw):
-            return [event_of(raw, self._postbox)]
+            return events_of(raw, self._postbox)
         posted = posted_of(raw)
         return with_token(self._postbox.read(raw, posted), posted)
 

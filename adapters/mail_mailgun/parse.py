@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from msgspec import Raw, Struct
 
 from adapters._mail.formdata import Field, Fields, by_name, read_form
 from adapters._mail.rebuild import Piece, rebuilt
-from adapters._mail.webhook import Postbox, Posted
+from adapters._mail.webhook import Posted
 from adapters.base import Malformed, RawInbound
 from normalizer.envelope import Envelope
 
@@ -21,32 +20,9 @@ HEADERS = (("From", "from"), ("To", "To"), ("Subject", "subject"), ("Date", "Dat
 NAME = "mailgun/"
 
 
-class Event(Struct, frozen=True):
-    event: str
-    id: str | None = None
-
-
-class Hook(Struct, frozen=True):
-    event: Event = msgspec.field(name="event-data")
-
-
-class Whole(Struct, frozen=True):
-    event: Raw = msgspec.field(name="event-data")
-
-
 def is_event(raw: RawInbound) -> bool:
     """What became of something that was sent, rather than a mail."""
     return raw.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def event_of(raw: RawInbound, postbox: Postbox) -> Envelope:
-    try:
-        event = msgspec.json.decode(raw.body, type=Hook).event
-        slice_ = msgspec.json.decode(raw.body, type=Whole).event
-    except (ValueError, RecursionError):
-        raise Malformed("no event of Mailgun") from None
-    key = f"{NAME}{event.id}" if event.id else None
-    return postbox.notice(raw, f"event:{event.event}", key, slice_)
 
 
 def posted_of(raw: RawInbound) -> Posted:

@@ -1,6 +1,6 @@
 """Mail through Postmark's inbound webhook.
 
-Setting it up: docs/adapters/mail_postmark.md. In: parse.py. Out: SMTP, as all mail.
+Setting it up: docs/adapters/mail_postmark.md. In: parse.py, events.py. Out: SMTP, as all mail.
 """
 
 import hmac
@@ -23,7 +23,8 @@ from adapters.base import (
     Sent,
     Unauthentic,
 )
-from adapters.mail_postmark.parse import event_of, is_event, posted_of
+from adapters.mail_postmark.events import HEADERS, events_of, kind_of
+from adapters.mail_postmark.parse import posted_of
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
@@ -50,7 +51,7 @@ class Postmark:
         pairs = [f"{config.hook_user}:{password}".encode() for password in config.hook_passwords]
         self._accepted = [b"Basic " + b64encode(pair) for pair in pairs]
         self.capabilities = config.able(CONTENT_TYPES, MAX_BODY_BYTES)
-        self._postbox = Postbox(endpoint_id, TYPE, config)
+        self._postbox = Postbox(endpoint_id, TYPE, config, HEADERS)
 
     def verify(self, raw: RawInbound) -> Reply | None:
         """HTTP Basic (RFC 7617): Postmark signs nothing."""
@@ -68,10 +69,10 @@ class Postmark:
         return Reply(200)
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
-        return [event_of(raw, self._postbox)] if is_event(raw) else self._postbox.read(raw, posted_of(raw))
+        return events_of(raw, self._postbox) if kind_of(raw) else self._postbox.read(raw, posted_of(raw))
 
     def carried(self, raw: RawInbound) -> Sequence[Carried]:
-        return [] if is_event(raw) else self._postbox.files(posted_of(raw))
+        return [] if kind_of(raw) else self._postbox.files(posted_of(raw))
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         return (yield from self._postbox.send(message, ctx))

@@ -10,42 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
 
 from adapters._mail.fold import mailbox
 from adapters._mail.rebuild import Piece, rebuilt
-from adapters._mail.webhook import Postbox, Posted
+from adapters._mail.webhook import Posted
 from adapters.base import Malformed, RawInbound
-from normalizer.envelope import Envelope
 
 NAME = "postmark/"
 ADDRESSES = (("From", "FromFull"), ("To", "ToFull"), ("Cc", "CcFull"))
-
-
-class Told(Struct, frozen=True):
-    """Other webhooks of Postmark's say what they are."""
-
-    RecordType: Any = None
-    ID: Any = None
-
-
-def told(raw: RawInbound) -> Told:
-    """Raises Malformed."""
-    try:
-        return msgspec.json.decode(raw.body, type=Told)
-    except (ValueError, RecursionError):
-        raise Malformed("not an object of JSON") from None
-
-
-def is_event(raw: RawInbound) -> bool:
-    kind = told(raw).RecordType
-    return isinstance(kind, str) and kind != "Inbound"
-
-
-def event_of(raw: RawInbound, postbox: Postbox) -> Envelope:
-    given = told(raw)
-    key = f"{NAME}{given.RecordType}/{given.ID}" if isinstance(given.ID, int | str) else None
-    return postbox.notice(raw, f"event:{given.RecordType}", key, Raw(raw.body))
 
 
 def posted_of(raw: RawInbound) -> Posted:

@@ -1,6 +1,6 @@
 """Mail through Twilio SendGrid's Inbound Parse.
 
-Setting it up: docs/adapters/mail_sendgrid.md. In: parse.py. Out: SMTP, as all mail.
+Setting it up: docs/adapters/mail_sendgrid.md. In: parse.py, events.py. Out: SMTP, as all mail.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ from adapters.base import (
     SendContext,
     Sent,
 )
-from adapters.mail_sendgrid.parse import event_of, is_event, posted_of
+from adapters.mail_sendgrid.events import events_of
+from adapters.mail_sendgrid.parse import is_event, posted_of
 from adapters.mail_sendgrid.signature import Keys
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
@@ -55,7 +56,7 @@ class SendGrid:
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         if is_event(raw):
-            return event_of(raw, self._postbox)
+            return events_of(raw, self._postbox)
         return self._postbox.read(raw, posted_of(raw))
 
     def carried(self, raw: RawInbound) -> Sequence[Carried]:

@@ -8,20 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from adapters._mail.charset import decoded
 from adapters._mail.formdata import Field, Fields, by_name, read_form
 from adapters._mail.rebuild import Piece, rebuilt
-from adapters._mail.webhook import Postbox, Posted
+from adapters._mail.webhook import Posted
 from adapters.base import Malformed, RawInbound
-from normalizer.envelope import Envelope
 
 MAIL = ("email", "headers", "from", "text", "html")
 """A form with none of these is no mail."""
 OWN = (("From", "from"), ("To", "to"), ("Cc", "cc"), ("Subject", "subject"))
-EVENTS_MAX = 2_000
-NAME = "sendgrid/"
 
 _DKIM = re.compile(r"@?([a-z0-9.-]{1,253})\s*:\s*pass\b", re.IGNORECASE)
 _HEADER = re.compile(r"^([\x21-\x39\x3b-\x7e]{1,100}):[ \t]?(.*(?:\r?\n[ \t].*)*)", re.MULTILINE)
@@ -35,26 +32,6 @@ class Envelope_(Struct, frozen=True, rename={"from_": "from"}):
 def is_event(raw: RawInbound) -> bool:
     """What became of things that were sent, rather than a mail."""
     return raw.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def event_of(raw: RawInbound, postbox: Postbox) -> Sequence[Envelope]:
-    try:
-        slices = msgspec.json.decode(raw.body, type=list[Raw])
-    except (ValueError, RecursionError):
-        raise Malformed("no list of events") from None
-    if len(slices) > EVENTS_MAX:
-        raise Malformed("too many events")
-    return [_event(raw, postbox, slice_, place) for place, slice_ in enumerate(slices)]
-
-
-def _event(raw: RawInbound, postbox: Postbox, slice_: Raw, place: int) -> Envelope:
-    try:
-        fields: dict[str, Any] = msgspec.json.decode(slice_, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        fields = {}
-    what, id = fields.get("event"), fields.get("sg_event_id")
-    key = f"{NAME}{id}" if isinstance(id, str) and id else None
-    return postbox.notice(raw, f"event:{what}" if isinstance(what, str) else "event", key, slice_, place=place)
 
 
 def posted_of(raw: RawInbound) -> Posted:

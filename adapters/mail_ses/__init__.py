@@ -1,6 +1,6 @@
 """Mail through Amazon SES, which hands it to an SNS topic that posts it here.
 
-Setting it up: docs/adapters/mail_ses.md. In: parse.py. Out: SMTP, as all mail.
+Setting it up: docs/adapters/mail_ses.md. In: parse.py, events.py. Out: SMTP, as all mail.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from adapters.base import (
     SendContext,
     Sent,
 )
-from adapters.mail_ses.parse import notice_of, posted_of
+from adapters.mail_ses.parse import events_of, posted_of
 from adapters.mail_ses.signature import Signatures
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
@@ -58,7 +58,7 @@ class Ses:
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         posted = posted_of(raw)
-        return [notice_of(raw, self._postbox)] if posted is None else self._postbox.read(raw, posted)
+        return events_of(raw, self._postbox) if posted is None else self._postbox.read(raw, posted)
 
     def carried(self, raw: RawInbound) -> Sequence[Carried]:
         posted = posted_of(raw)

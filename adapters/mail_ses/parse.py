@@ -5,7 +5,7 @@ Rule: a mail whose content lies in a bucket of S3 is not here: it is told as a f
 
 from base64 import b64decode
 from binascii import Error as BadText
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from adapters._mail.webhook import Postbox, Posted
 from adapters.base import Malformed, RawInbound
+from adapters.mail_ses.events import told
 from adapters.mail_ses.signature import Post
 from normalizer.envelope import Envelope, Failure
 
@@ -38,12 +39,15 @@ def posted_of(raw: RawInbound) -> Posted | None:
     )
 
 
-def notice_of(raw: RawInbound, postbox: Postbox) -> Envelope:
+def events_of(raw: RawInbound, postbox: Postbox) -> Sequence[Envelope]:
     """Raises Malformed."""
     post = _post(raw)
     fields = _message(post) or {}
+    if found := postbox.fates(raw, list(told(fields)), Raw(raw.body)):
+        return found
     key = f"{NAME}sns/{post.MessageId}" if post.MessageId else None
-    return postbox.notice(raw, _what(post, fields), key, Raw(raw.body), failures=tuple(_failures(post, fields)))
+    failures = tuple(_failures(post, fields))
+    return [postbox.notice(raw, _what(post, fields), key, Raw(raw.body), failures=failures)]
 
 
 def _what(post: Post, fields: Fields) -> str:

@@ -16,6 +16,7 @@ from tests.adapters.mail_ses.support import (
     CONFIRM,
     CONFIRMATION,
     ENCODED,
+    EVENTS,
     FOREIGN_TOPIC,
     MAILS,
     MIME,
@@ -47,7 +48,7 @@ def test_there_are_enough() -> None:
     assert len(MIME) + len(MAILS) + len(NOTICES) >= 40
 
 
-@pytest.mark.parametrize("case", [*MIME, *MAILS, *NOTICES], ids=str)
+@pytest.mark.parametrize("case", [*MIME, *MAILS, *NOTICES, *EVENTS], ids=str)
 def test_inbound(case: InboundCase) -> None:
     check_inbound(SUBJECT, case)
 

@@ -6,12 +6,10 @@ Rule: a mail means the same wherever it comes from, so each adapter is held to t
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from tests.adapters.mail.mails_machines import DSN, LOOPS, WORDS
 from tests.adapters.mail.mails_people import SENDERS, THREADS
 from tests.adapters.mail.mails_text import FILES, MARKUP, QUOTES, TEXT
-from tests.adapters.mail.support import ADDRESS, KEY, OLD_KEY
+from tests.adapters.mail.support import ADDRESS, KEY, OLD_KEY, OUR_ID, OURS
 from tests.kit import InboundCase
 
 HOOK_URL = "https://gateway.example.org/hooks/endpoint"
@@ -46,6 +44,17 @@ def _posted(case: InboundCase, type_: str, post: Any, facts: Mapping[str, Any]) 
     return InboundCase(case.label, body, want, headers=headers)
 
 
+def fate(type_: str, status: str, recipient: str | None, *, at: str = "2026-01-02T03:00:00Z", target: str = OUR_ID,
+         **failure: str) -> dict[str, Any]:  # fmt: skip
+    """The receipt of a mail that we sent as OUR_ID, or that its provider calls `target`."""
+    who = {"recipient": {"scheme": "mailto", "value": recipient}} if recipient else {}
+    ours = {"native_thread": OURS, "echo_key": "cmd_0011:0"} if target == OUR_ID else {}
+    key = f"{status}:{target}:{'mailto:' + recipient if recipient else ''}"
+    body = {"kind": "receipt", "status": status, "target": target, **who, **({"failure": failure} if failure else {})}
+    return {"direction": "in", "channel_type": type_, "endpoint_id": "endpoint", "account": ADDRESS, "occurred_at": at,
+            "received_at": "2026-01-02T03:04:05Z", "dedupe_keys": [key], **ours, "body": body}  # fmt: skip
+
+
 def multipart(*fields: tuple[str, str | bytes] | tuple[str, str | bytes, str, str]) -> tuple[bytes, dict[str, str]]:
     """A form by hand; a file has a name and a type behind its bytes."""
     lines = b""
@@ -55,6 +64,3 @@ def multipart(*fields: tuple[str, str | bytes] | tuple[str, str | bytes, str, st
         head = f"--xYzZY\r\nContent-Disposition: form-data; {names}\r\n{type_}\r\n"
         lines += head.encode() + (value.encode() if isinstance(value, str) else value) + b"\r\n"
     return lines + b"--xYzZY--\r\n", {"content-type": "multipart/form-data; boundary=xYzZY"}
-
-
-__all__ = ["HOOK_URL", "MAILS", "SECRETS", "SETTINGS", "multipart", "replace", "through"]

@@ -149,6 +149,13 @@ def test_a_new_thread_is_named_after_the_send() -> None:
     assert own.thread == thread_of(ECHO)
 
 
+def test_fields_for_the_server() -> None:
+    mail = read(made(headers=(("X-Keep", "true"), ("X-Meta", "{local}"))))
+    assert (mail["X-Keep"], mail["X-Meta"]) == ("true", ID.partition("@")[0])
+    longest = read(made(context=ctx(echo_key=f"cmd_{'0' * 32}:99")))["Message-ID"]
+    assert len(str(longest).partition("@")[0]) - 1 <= 80, "what Postmark hands back"
+
+
 # --- the subject ------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from adapters.base import RawInbound
 from adapters.mail_mailgun import REGISTRATION, TYPE, Config
-from tests.adapters._mail.hooks import SECRETS, SETTINGS, multipart, through
-from tests.adapters.mail.support import ADDRESS, envelope, file, mail, words
+from tests.adapters._mail.hooks import SECRETS, SETTINGS, fate, multipart, through
+from tests.adapters.mail.support import ADDRESS, OUR_ID, envelope, file, mail, words
 from tests.kit import InboundCase, Subject
 
 SIGNING_KEY, OLD_SIGNING_KEY = "key-of-the-http-webhooks", "key-of-the-http-webhooks-before"
@@ -107,5 +107,50 @@ def event(name: str, **fields: Any) -> InboundCase:
     return InboundCase(f"an event: {name}", body, [want], headers={"content-type": "application/json"})
 
 
-EVENTS = [event("delivered"), event("failed", severity="permanent"), event("of-tomorrow", id=None)]
+WHEN = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC).timestamp()
+
+
+def ours(label: str, name: str, status: str, **facts: Any) -> InboundCase:
+    """Of a mail of ours. `failure` is what is wanted; all else is in the event."""
+    failure = facts.pop("failure", {})
+    message = {"headers": {"message-id": OUR_ID, "to": "joe@x.example"}}
+    data = {"event": name, "id": "ev-1", "timestamp": WHEN, "recipient": "joe@x.example", "message": message, **facts}
+    body = json.dumps({"signature": proof(), "event-data": data}).encode()
+    want = fate(TYPE, status, "joe@x.example", **failure)
+    return InboundCase(label, body, [want], headers={"content-type": "application/json"})
+
+
+GONE = {"code": 550, "enhanced-code": "5.1.1", "message": "nobody"}
+EVENTS = [
+    event("delivered"),
+    event("failed", severity="permanent"),
+    event("of-tomorrow", id=None),
+    event("opened", message={"headers": {"message-id": OUR_ID}}, recipient="joe@x.example"),
+    event("failed", severity="temporary", message={"headers": {"message-id": OUR_ID}}),
+    event("delivered", message={"headers": {"message-id": "x" + OUR_ID}}),
+    event("delivered", message={"headers": {"message-id": OUR_ID}}, timestamp=1e300),
+    event("delivered", message=5),
+    ours("accepted", "accepted", "sent"),
+    ours("delivered", "delivered", "delivered"),
+    ours(
+        "failed for good",
+        "failed",
+        "failed",
+        severity="permanent",
+        **{"delivery-status": GONE},
+        failure={"code": "hard_bounce", "text": "nobody", "provider_code": "5.1.1"},
+    ),
+    ours(
+        "a code and a reason",
+        "failed",
+        "failed",
+        reason="old",
+        **{"delivery-status": {"code": 605}},
+        failure={"code": "hard_bounce", "text": "old", "provider_code": "605"},
+    ),
+    ours("not even tried", "rejected", "failed", reason="Sandbox", failure={"code": "soft_bounce", "text": "Sandbox"}),
+    ours(
+        "a complaint", "complained", "delivered", failure={"code": "complaint", "text": "its reader calls it unwanted"}
+    ),
+]
 EXAMPLE = mail()

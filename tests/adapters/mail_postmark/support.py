@@ -7,8 +7,8 @@ from typing import Any
 
 from adapters.base import RawInbound
 from adapters.mail_postmark import REGISTRATION, TYPE, Config
-from tests.adapters._mail.hooks import SECRETS, SETTINGS, through
-from tests.adapters.mail.support import ADDRESS, claim, envelope, file, mail, words
+from tests.adapters._mail.hooks import SECRETS, SETTINGS, fate, through
+from tests.adapters.mail.support import ADDRESS, OUR_ID, claim, envelope, file, mail, words
 from tests.kit import InboundCase, Subject
 
 PASSWORD, OLD_PASSWORD = "the-password-of-the-hook", "the-password-of-before"
@@ -121,5 +121,47 @@ def event(kind: str, **facts: Any) -> InboundCase:
     return InboundCase(f"an event: {kind}", json.dumps(document).encode(), [want], headers=JSON)
 
 
-EVENTS = [event("Bounce"), event("Delivery", ID=None), event("OfTomorrow")]
+META = {"our-id": OUR_ID.partition("@")[0]}
+
+
+def ours(label: str, kind: str, status: str, failure: Mapping[str, str] = {}, **facts: Any) -> InboundCase:
+    """Of a mail of ours."""
+    document = {"RecordType": kind, "MessageID": "x", "Metadata": META, **facts}
+    want = fate(TYPE, status, "joe@x.example", **failure)
+    return InboundCase(label, json.dumps(document).encode(), [want], headers=JSON)
+
+
+AT = {"Email": "joe@x.example", "BouncedAt": "2026-01-02T03:00:00Z"}
+EVENTS = [
+    event("Bounce"),
+    event("Delivery", ID=None),
+    event("OfTomorrow"),
+    event("Open", Metadata=META),
+    event("Bounce", Metadata=META, Type="Transient"),
+    event("Delivery", Metadata={"our-id": "x" + META["our-id"]}),
+    event("Delivery", Metadata={"our-id": 5}),
+    event("Delivery", Metadata="x"),
+    ours("delivered", "Delivery", "delivered", Recipient="joe@x.example", DeliveredAt="2026-01-02T03:00:00Z"),
+    ours(
+        "nobody there",
+        "Bounce",
+        "failed",
+        {"code": "hard_bounce", "text": "no", "provider_code": "HardBounce"},
+        **AT,
+        Type="HardBounce",
+        Description="no",
+    ),
+    ours(
+        "no room",
+        "Bounce",
+        "failed",
+        {"code": "soft_bounce", "text": "full", "provider_code": "SoftBounce"},
+        **AT,
+        Type="SoftBounce",
+        Details="full",
+    ),
+    ours(
+        "a complaint", "SpamComplaint", "delivered", {"code": "complaint", "text": "its reader calls it unwanted"}, **AT
+    ),
+]
 EXAMPLE = mail()

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from adapters.base import RawInbound
 from adapters.mail_sendgrid import REGISTRATION, TYPE, Config
 from adapters.mail_sendgrid.signature import SIGNATURE, TIMESTAMP
-from tests.adapters._mail.hooks import SECRETS, SETTINGS, multipart, through
-from tests.adapters.mail.support import ADDRESS, claim, envelope, file, mail, words
+from tests.adapters._mail.hooks import SECRETS, SETTINGS, fate, multipart, through
+from tests.adapters.mail.support import ADDRESS, OUR_ID, claim, envelope, file, mail, words
 from tests.kit import InboundCase, Subject
 
 PRIVATE, OLD_PRIVATE, FOREIGN = (derive_private_key(number, SECP256R1()) for number in (1001, 1002, 1003))
@@ -123,9 +123,44 @@ def _event(place: int, one: Any) -> dict[str, Any]:
             "body": {"kind": "unsupported", "what": what, "visible": False}}  # fmt: skip
 
 
+WHEN = 1767322800
+
+
+def ours(label: str, name: str, becomes: str, failure: Mapping[str, str] = {}, **facts: Any) -> InboundCase:
+    """Of a mail of ours."""
+    one = {
+        "event": name,
+        "email": "joe@x.example",
+        "timestamp": WHEN,
+        "smtp-id": f"<{OUR_ID}>",
+        "sg_event_id": "e1",
+        **facts,
+    }
+    want = fate(TYPE, becomes, "joe@x.example", **failure)
+    return InboundCase(label, json.dumps([one]).encode(), [want], headers={"content-type": "application/json"})
+
+
 EVENTS = [
     event("nothing happened"),
     event("one event", {"event": "delivered", "sg_event_id": "e1"}),
     event("several", {"event": "bounce", "sg_event_id": "e1"}, {"event": "open"}, {}, 5),
+    event("looked at", {"event": "open", "sg_event_id": "e1", "smtp-id": f"<{OUR_ID}>"}),
+    event("still tried", {"event": "deferred", "sg_event_id": "e1", "smtp-id": f"<{OUR_ID}>"}),
+    event("somebody else's", {"event": "delivered", "sg_event_id": "e1", "smtp-id": f"<x{OUR_ID}>"}),
+    event("a time beyond time", {"event": "delivered", "sg_event_id": "e1", "smtp-id": OUR_ID, "timestamp": 10**17}),
+    ours("on its way", "processed", "sent"),
+    ours("delivered", "delivered", "delivered"),
+    ours(
+        "nobody there",
+        "bounce",
+        "failed",
+        {"code": "hard_bounce", "text": "550 no", "provider_code": "5.1.1"},
+        type="bounce",
+        status="5.1.1",
+        reason="550 no",
+    ),
+    ours("blocked", "bounce", "failed", {"code": "soft_bounce", "text": "spam"}, type="blocked", reason="spam"),
+    ours("dropped", "dropped", "failed", {"code": "hard_bounce", "text": "Bounced Address"}, reason="Bounced Address"),
+    ours("a complaint", "spamreport", "delivered", {"code": "complaint", "text": "its reader calls it unwanted"}),
 ]
 EXAMPLE = mail()

@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 
 from adapters.base import RawInbound
 from adapters.mail_ses import REGISTRATION, TYPE, Config
-from tests.adapters._mail.hooks import SECRETS, SETTINGS, through
-from tests.adapters.mail.support import ADDRESS, claim, envelope, mail, words
+from tests.adapters._mail.hooks import SECRETS, SETTINGS, fate, through
+from tests.adapters.mail.support import ADDRESS, OUR_ID, claim, envelope, mail, words
 from tests.kit import InboundCase, Subject
 
 TOPIC, FOREIGN_TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail", "arn:aws:sns:eu-west-1:999999999999:mail"
@@ -147,4 +147,46 @@ NOTICES = [
     notice("a kind of another type", posted({"notificationType": 5}), "sns:Notification"),
     notice("signed in the first version", posted("Hello", version="1"), "sns:Notification"),
     notice("signed with another certificate of ours", posted("Hello", by="before"), "sns:Notification"),
+]  # fmt: skip
+
+
+SES_ID = "0102019b-1234-5678-9abc-def012345678-000000"
+SES_MAIL = {"timestamp": "2026-01-02T03:00:00.000Z", "messageId": SES_ID, "destination": ["joe@x.example"],
+            "sourceArn": "arn:aws:ses:eu-west-1:123456789012:identity/shop.example"}  # fmt: skip
+OUR_MAIL = {**SES_MAIL, "headers": [{"name": "From", "value": "x"}, {"name": "Message-ID", "value": f"<{OUR_ID}>"}]}
+THEIR_ID = f"{SES_ID}@eu-west-1.amazonses.com"
+
+
+def ours(
+    label: str, document: Mapping[str, Any], status: str, *recipients: str, target: str = OUR_ID, **failure: str
+) -> InboundCase:
+    """Of a mail of ours."""
+    want = [fate(TYPE, status, one, target=target, **failure) for one in recipients or ("joe@x.example",)]
+    return InboundCase(label, posted(dict(document)), want, headers=headers())
+
+
+STAMP = {"timestamp": "2026-01-02T03:00:00.000Z"}
+BOUNCED = [{"emailAddress": "joe@x.example", "status": "5.1.1", "diagnosticCode": "550 no"}]
+UNWANTED = {"code": "complaint", "text": "its reader calls it unwanted"}
+EVENTS = [
+    ours("delivered", {"notificationType": "Delivery", "mail": OUR_MAIL, "delivery": {
+        **STAMP, "recipients": ["joe@x.example", "ann@y.example"]}}, "delivered", "joe@x.example", "ann@y.example"),
+    ours("nobody there", {"eventType": "Bounce", "mail": OUR_MAIL, "bounce": {
+        **STAMP, "bounceType": "Permanent", "bouncedRecipients": BOUNCED}}, "failed",
+        code="hard_bounce", text="550 no", provider_code="5.1.1"),
+    ours("no room", {"notificationType": "Bounce", "mail": OUR_MAIL, "bounce": {
+        **STAMP, "bounceType": "Transient", "bouncedRecipients": BOUNCED}}, "failed",
+        code="soft_bounce", text="550 no", provider_code="5.1.1"),
+    ours("a complaint", {"notificationType": "Complaint", "mail": OUR_MAIL, "complaint": {
+        **STAMP, "complainedRecipients": [{"emailAddress": "joe@x.example"}]}}, "delivered", **UNWANTED),
+    ours("on its way", {"eventType": "Send", "mail": OUR_MAIL, "send": {}}, "sent"),
+    ours("by the id that SES gave", {"notificationType": "Delivery", "mail": SES_MAIL, "delivery": {
+        **STAMP, "recipients": ["joe@x.example"]}}, "delivered", target=THEIR_ID),
+    notice("somebody else's mail", posted({"eventType": "Delivery", "mail": {
+        **SES_MAIL, "headers": [{"name": "Message-ID", "value": f"<x{OUR_ID}>"}]}, "delivery": {
+            **STAMP, "recipients": ["joe@x.example"]}}), "event:Delivery"),
+    notice("opened", posted({"eventType": "Open", "mail": OUR_MAIL, "open": {}}), "event:Open"),
+    notice("nobody is named", posted({"eventType": "Bounce", "mail": OUR_MAIL, "bounce": 5}), "event:Bounce"),
+    notice("no id at all", posted({"eventType": "Delivery", "mail": {"sourceArn": "x"}, "delivery": {
+        "recipients": ["joe@x.example"]}}), "event:Delivery"),
 ]  # fmt: skip
