@@ -28,6 +28,10 @@ class _Adapters(Mapping[str, "Registration"]):
 REGISTRY: Mapping[str, "Registration"] = _Adapters(
     {
         "mail": "adapters.mail",
+        "mail_mailgun": "adapters.mail_mailgun",
+        "mail_postmark": "adapters.mail_postmark",
+        "mail_sendgrid": "adapters.mail_sendgrid",
+        "mail_ses": "adapters.mail_ses",
         "slack": "adapters.slack",
         "twilio_messaging": "adapters.twilio_messaging",
         "twilio_voice": "adapters.twilio_voice",
