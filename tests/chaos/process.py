@@ -91,8 +91,13 @@ class Process:
         return self.log.read_text(errors="replace")[-3000:]
 
 
+def serve(folder: Path) -> Process:
+    """The gateway as the `gateway.yaml` in this folder says."""
+    return Process(folder / "gateway.log", "-m", "gateway", "serve", "--config", str(folder / "gateway.yaml"))
+
+
 def gateway(plan: Plan) -> Process:
-    return Process(plan.path / "gateway.log", "-m", "gateway", "serve", "--config", str(plan.path / "gateway.yaml"))
+    return serve(plan.path)
 
 
 def meta(plan: Plan) -> Process:

@@ -1,0 +1,214 @@
+"""Compares what the outside of a channel saw with what the database holds.
+
+Rule: it believes the record and the tables; of the gateway's code it uses the tables' names and the decoder of
+envelopes alone.
+Rule: every finding names a promise that was broken, by texts and ids of the run's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gateway.store import schema
+from gateway.store.schema import DONE, FINAL, PARKED, SENDING
+from normalizer.envelope import RANK
+from normalizer.transcript import transcript
+from tests.chaos import audit as whole
+from tests.chaos.audit import IN_TIME_S, Database, Row
+from tests.chaos.channels.line import Heard, Record, Said
+
+
+class Findings(whole.Findings):
+    """`stored`, `answers`, `parked`, `doubts` and `repeated` are figures of this channel."""
+
+    together: int = 0
+    """Messages that were answered with the one after them."""
+    missing: int = 0
+    """Messages that the gateway never took and that nobody keeps."""
+
+
+def audit(url: str, record: Record) -> Findings:
+    return Auditor(Database(url), record).run()
+
+
+class Auditor:
+    def __init__(self, database: Database, record: Record) -> None:
+        self.db, self.record = database, record
+        self.found = Findings(wrong={})
+        self.text_of = {id: _text(database, id) for id in database.decoded}
+        self.stored: defaultdict[str, list[Row]] = defaultdict(list)
+        self.answers: defaultdict[str, list[Row]] = defaultdict(list)
+        self.heard: defaultdict[str, list[Heard]] = defaultdict(list)
+        for row in database.envelopes:
+            if row["kind"] == "message":
+                place = self.stored if row["direction"] == "in" else self.answers
+                place[self.text_of[row["id"]]].append(row)
+        for one in record.heard:
+            self.heard[one.text].append(one)
+
+    def run(self) -> Findings:
+        self.found.note("seen outside", self.record.wrong)
+        self._stored()
+        self._in_order()
+        self._numbered()
+        self._answered()
+        self._heard()
+        self._ranks()
+        self._sends()
+        self._at_rest()
+        return self.found
+
+    # --- inbound ------------------------------------------------------------------------------------------------------
+
+    def _stored(self) -> None:
+        """Everything once; what the gateway took, and what the provider keeps, at least once."""
+        for said in self.record.said:
+            rows = self.stored[said.text]
+            self.found.stored += bool(rows)
+            self.found.note("stored twice", (said.text for _ in rows[1:]))
+            if not rows and (said.acked_at is not None or said.kept):
+                self.found.note("lost", [said.text])
+            elif not rows:
+                self.found.missing += 1
+        known = {said.text for said in self.record.said}
+        self.found.note("never said", (text for text in self.stored if " says " in text and text not in known))
+
+    def _in_order(self) -> None:
+        """What was said after another message was taken, or answered, comes after it, in the one conversation."""
+        by_customer: defaultdict[str, list[Said]] = defaultdict(list)
+        for said in self.record.said:
+            if self.stored[said.text]:
+                by_customer[said.customer].append(said)
+        for customer, all_said in by_customer.items():
+            rows = {said.text: self.stored[said.text][0] for said in all_said}
+            if len({row["conversation_id"] for row in rows.values()}) > 1:
+                self.found.note("in several conversations", [customer])
+            last, settled = "", -1
+            for said in all_said:
+                seq = rows[said.text]["seq"] or 0
+                if seq <= settled:
+                    self.found.note("out of order", [f"{said.text} after {last}"])
+                settled = max([settled, *self._before(said, all_said, rows)])
+                last = said.text
+
+    def _before(self, said: Said, all_said: list[Said], rows: dict[str, Row]) -> Iterator[int]:
+        """Numbers of what was settled before the next message of this customer was said."""
+        place = all_said.index(said)
+        if place + 1 < len(all_said):
+            then = all_said[place + 1].at
+            yield from (rows[one.text]["seq"] or 0 for one in all_said[: place + 1] if self._settled(one) <= then)
+
+    def _settled(self, said: Said) -> float:
+        times = [one.at for one in self.heard.get(said.text, [])]
+        return min([*times, float("inf") if said.acked_at is None else said.acked_at])
+
+    def _numbered(self) -> None:
+        """`seq` counts from 1 to the conversation's head, without holes and nothing twice."""
+        placed: defaultdict[str, list[int]] = defaultdict(list)
+        for row in self.db.envelopes:
+            if row["seq"] is not None:
+                placed[row["conversation_id"]].append(row["seq"])
+        for conversation in self.db.conversations:
+            if sorted(placed[conversation["id"]]) != list(range(1, conversation["head"] + 1)):
+                self.found.note("wrongly numbered", [conversation["id"]])
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def _answered(self) -> None:
+        """Each message once, unless the customer said more before he was answered: then at least the last of these."""
+        followed = self._followed()
+        for said in self.record.said:
+            rows, answers = self.stored[said.text], self.answers.get(said.text, [])
+            self.found.answers += bool(answers)
+            self.found.note("answered twice", (said.text for _ in answers[1:]))
+            if not rows or answers:
+                continue
+            if rows[0]["id"] in followed:
+                self.found.together += 1
+            else:
+                self.found.note("not answered", [said.text])
+
+    def _followed(self) -> set[str]:
+        """Messages whose next neighbour in the conversation is the customer's, too."""
+        placed: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self.db.envelopes:
+            if row["seq"] is not None:
+                placed[row["conversation_id"]].append(row)
+        found: set[str] = set()
+        for rows in placed.values():
+            rows.sort(key=lambda row: row["seq"])
+            found |= {row["id"] for row, after in pairwise(rows) if row["direction"] == after["direction"] == "in"}
+        return found
+
+    def _heard(self) -> None:
+        """Each answer that we have was heard once; twice only after a doubt that nothing had resolved in time."""
+        doubts, parked = self._doubts()
+        for text, rows in self.answers.items():
+            heard = self.heard.get(text, [])
+            if not heard and text not in parked:
+                self.found.note("answer lost", [text])
+            for first, second in pairwise(heard):
+                told = min(first.told.values(), default=None)
+                if not doubts[rows[0]["id"]] or (told is not None and told < second.at - IN_TIME_S):
+                    self.found.note("doubled", [text])
+                else:
+                    self.found.repeated += 1
+            self.found.note("heard more than twice", (text for _ in heard[2:]))
+        self.found.note("answers nothing", (text for text in self.heard if text not in self.answers))
+
+    def _doubts(self) -> tuple[dict[str, int], set[str]]:
+        """By the answer's envelope; and the texts of answers that wait for a person's decision."""
+        doubts: defaultdict[str, int] = defaultdict(int)
+        parked = set()
+        for row in self.db.commands:
+            if row["kind"] == "send":
+                doubts[row["envelope_id"]] += row["doubts"]
+                if row["state"] == PARKED:
+                    parked.add(self.text_of[row["envelope_id"]])
+        return doubts, parked
+
+    def _ranks(self) -> None:
+        """As high as the highest receipt that was taken, whatever came after it."""
+        ranks = {external: row["rank"] for (_, external), row in self.db.external.items()}
+        for one in self.record.heard:
+            highest = max((RANK[status] for status in one.told), default=0)
+            if one.id is not None and highest and ranks.get(one.id, 0) != highest:
+                self.found.note("status", [f"{one.id}: {ranks.get(one.id)} and not {highest}"])
+
+    def _sends(self) -> None:
+        sends = [row for row in self.db.commands if row["kind"] == "send"]
+        commands = Counter(row["envelope_id"] for row in sends)
+        self.found.note("sent by two commands", (str(id) for id, count in commands.items() if count > 1))
+        for row in sends:
+            self.found.doubts += row["doubts"] > 0
+            self.found.parked += row["state"] == PARKED
+            if row["state"] == PARKED and row["doubts"] < 1:
+                self.found.note("parked at the first doubt", [row["id"]])
+            if FINAL <= row["state"] not in (DONE, PARKED):
+                self.found.note("given up", [f"{row['id']} state {row['state']}: {row['error']}"])
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+
+    def _at_rest(self) -> None:
+        open_ = [row for row in self.db.commands if row["state"] < FINAL]
+        self.found.note("stuck in sending", (row["id"] for row in open_ if row["state"] == SENDING))
+        self.found.note("not finished", (f"{row['kind']} {row['id']}" for row in open_ if row["state"] != SENDING))
+        self.found.note("not processed", (str(row["id"]) for row in self.db.intake if row["state"] == schema.WAITING))
+        self.found.note("still parked", (str(row["external_id"]) for row in self.db.parked))
+        self.found.note("dead", (f"{row['reason']} {row['detail']}" for row in self.db.dead))
+        self.found.note("holder", self._unrest())
+
+    def _unrest(self) -> Iterator[str]:
+        """With an engine that always answers, the AI holds everything, and nothing waits for anybody."""
+        for row in self.db.conversations:
+            if row["last_in"] and (row["holder"], row["epoch"]) != ("ai", 1):
+                yield f"{row['id']} held by {row['holder']}, epoch {row['epoch']}"
+            elif row["asked"] is not None or row["due_at"] is not None or row["answered"] < row["last_in"]:
+                yield f"{row['id']} waits: asked {row['asked']}, answered {row['answered']} of {row['last_in']}"
+
+
+def _text(database: Database, id: str) -> str:
+    """What can be read of it."""
+    return "\n".join(line.text for line in transcript([database.decoded[id]]))
