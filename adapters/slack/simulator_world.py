@@ -149,6 +149,7 @@ class World(Struct):
             shown["team"] = person.team
             if said.room.is_shared and person.team != self.team:
                 shown |= {"user_team": person.team, "source_team": person.team}
+                shown["user_profile"] = {"real_name": person.name, "name": person.username, "team": person.team}
         optional: Mapping[str, Any] = {
             "thread_ts": said.thread_ts,
             "blocks": said.blocks,

@@ -4,31 +4,29 @@ Rule: only for this machine: a request must name us in `Host`, and one that chan
 foreign page. A page elsewhere can neither read the key that we hand out nor act with it.
 """
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from adapters.base import Request
 from gateway.media.types import serving_headers
+from gateway.sandbox.bodies import bytes_of, called, json_answer, json_body, problem, query
 from gateway.sandbox.demo import EVERYWHERE, origins
-from gateway.sandbox.host import Host, Switches
+from gateway.sandbox.host import Switches
+from gateway.sandbox.people import Person
 from gateway.sandbox.phones import MEDIA_KINDS, NewPhone, Refused, Say
+from gateway.sandbox.place import Card
+from gateway.sandbox.places import patched
 from gateway.sandbox.screen import Screen
+from gateway.sandbox.stage import Stage
 from gateway.store import files
 
-MAX_JSON_BYTES = 65_536
 MAX_FILE_BYTES = 20_000_000
-MAX_CALL_BYTES = 110_000_000
-"""The provider takes documents of 100 MB."""
 MAX_WAIT_S = 25
-BODY_TIMEOUT_S = 60
 STORED_LINK_S = 900
 MIME = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,80}(;[ a-z0-9.=+-]{1,60})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,7 +44,10 @@ class State(Struct, frozen=True, kw_only=True):
     number: str
     """The business's."""
     phones: tuple["PhoneRef", ...]
+    people: tuple[Person, ...]
     switches: Switches
+    """Of the telephones' provider, which is among `places`, too."""
+    places: tuple["Shown", ...]
     version: int
 
 
@@ -55,7 +56,12 @@ class PhoneRef(Struct, frozen=True):
     phone: str
 
 
-class News(Struct, frozen=True):
+class Shown(Struct, frozen=True):
+    card: Card
+    switches: Any
+
+
+class Version(Struct, frozen=True):
     version: int
 
 
@@ -75,9 +81,9 @@ class FileQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SandboxApi:
-    def __init__(self, host: Host, token: str) -> None:
-        self.host, self.token = host, token
-        config = host.core.config
+    def __init__(self, stage: Stage, token: str) -> None:
+        self.stage, self.host, self.token = stage, stage.host, token
+        config = stage.core.config
         self._origins = frozenset(origins(config.public_url))
         self._hosts = None if config.server.host in EVERYWHERE else {urlsplit(one).netloc for one in self._origins}
 
@@ -98,12 +104,13 @@ class SandboxApi:
             web.route("*", "/sandbox/graph/{rest:.*}", self.graph),
             web.get("/simulated-media/{id}", self.graph),
         ]
-        return [
-            *(web.route(one.method, one.path, self._guarded(cast(Handler, one.handler))) for one in ours),
-            *provider,
-        ]
+        return [*self.guarded(ours), *provider]
 
     # --- who may ask ----------------------------------------------------------------------------------------------
+
+    def guarded(self, routes: Iterable[web.RouteDef]) -> Iterator[web.RouteDef]:
+        for one in routes:
+            yield web.route(one.method, one.path, self._guarded(cast(Handler, one.handler)))
 
     def _guarded(self, handler: Handler) -> Handler:
         async def answered(request: web.Request) -> web.StreamResponse:
@@ -111,7 +118,7 @@ class SandboxApi:
                 self._check(request)
                 return await handler(request)
             except Refused as error:
-                return _problem(error)
+                return problem(error)
 
         return answered
 
@@ -129,55 +136,56 @@ class SandboxApi:
         site = next((one.id for one in config.endpoints.values() if hasattr(one.settings, "allowed_origins")), None)
         number = next(iter(host.simulator.world.numbers.values())).display
         phones = tuple(PhoneRef(one.name, one.phone or "") for one in host.phones.customers.values())
-        return _json(State(url=config.public_url, token=self.token, endpoint=host.endpoint.id, site=site, number=number,
-                           phones=phones, switches=host.switches, version=host.version))  # fmt: skip
+        shown = [Shown(one.card, one.switches) for one in self.stage.places.values()]
+        places = (Shown(host.card, host.switches), *shown)
+        people = tuple(self.stage.people.all())
+        return json_answer(State(url=config.public_url, token=self.token, endpoint=host.endpoint.id, site=site,
+                                 number=number, phones=phones, people=people, switches=host.switches, places=places,
+                                 version=self.stage.news.version))  # fmt: skip
 
     async def changes(self, request: web.Request) -> web.Response:
-        query = _query(request, NewsQuery)
-        return _json(News(await self.host.news(query.after, query.wait_s)))
+        asked = query(request, NewsQuery)
+        return json_answer(Version(await self.stage.news.wait(asked.after, asked.wait_s)))
 
     async def phone(self, request: web.Request) -> web.Response:
-        query = _query(request, NewsQuery)
+        asked = query(request, NewsQuery)
         customer = self.host.phones.get(request.match_info["phone"])
-        await self.host.news(query.after, query.wait_s)
-        return _json(self.host.screen(customer))
+        await self.stage.news.wait(asked.after, asked.wait_s)
+        return json_answer(self.host.screen(customer))
 
     # --- acting ---------------------------------------------------------------------------------------------------
 
     async def new_phone(self, request: web.Request) -> web.Response:
-        wanted = await _body(request, NewPhone)
+        wanted = await json_body(request, NewPhone)
         shown: Screen = self.host.screen(self.host.phones.add(wanted.name, wanted.phone))
-        self.host.changed()
-        return _json(shown, 201)
+        self.stage.met()
+        self.stage.news.changed()
+        return json_answer(shown, 201)
 
     async def say(self, request: web.Request) -> web.Response:
         customer = self.host.phones.get(request.match_info["phone"])
-        what: Any = await _body(request, Say)
-        return _json(Made(self.host.say(customer, what).id), 201)
+        what: Any = await json_body(request, Say)
+        return json_answer(Made(self.host.say(customer, what).id), 201)
 
     async def file(self, request: web.Request) -> web.Response:
-        customer, query = self.host.phones.get(request.match_info["phone"]), _query(request, FileQuery)
+        customer, asked = self.host.phones.get(request.match_info["phone"]), query(request, FileQuery)
         mime = request.headers.get("Content-Type", "").lower()
-        if query.kind not in MEDIA_KINDS:
+        if asked.kind not in MEDIA_KINDS:
             raise Refused(400, "bad_kind", f"one of {', '.join(MEDIA_KINDS)}")
         if not MIME.fullmatch(mime):
             raise Refused(415, "bad_type", "`Content-Type` is to name the type of the file")
-        data = await _bytes(request, MAX_FILE_BYTES)
+        data = await bytes_of(request, MAX_FILE_BYTES)
         if not data:
             raise Refused(400, "empty", "the file has no bytes")
-        said = self.host.file(customer, query.kind, data, mime, caption=query.caption, filename=query.name)
-        return _json(Made(said.id), 201)
+        said = self.host.file(customer, asked.kind, data, mime, caption=asked.caption, filename=asked.name)
+        return json_answer(Made(said.id), 201)
 
     async def read(self, request: web.Request) -> web.Response:
         self.host.look(self.host.phones.get(request.match_info["phone"]))
-        return _json(News(self.host.version))
+        return json_answer(Version(self.stage.news.version))
 
     async def switch(self, request: web.Request) -> web.Response:
-        """What the body does not name stays."""
-        patch = await _body(request, dict[str, Any])
-        wanted = {**msgspec.to_builtins(self.host.switches), **patch}
-        self.host.switch(_converted(wanted, Switches))
-        return _json(self.host.switches)
+        return await patched(request, self.host)
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -201,69 +209,4 @@ class SandboxApi:
     # --- the simulated provider -----------------------------------------------------------------------------------
 
     async def graph(self, request: web.Request) -> web.StreamResponse:
-        try:
-            body = await _bytes(request, MAX_CALL_BYTES)
-        except Refused as error:
-            return _problem(error)
-        url = self.host.core.config.public_url + request.raw_path
-        call = Request(method=request.method, url=url, headers=dict(request.headers), body=body)
-        reply = await self.host.answer(call)
-        if reply is None:
-            return _cut_off(request)
-        return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
-
-
-def _cut_off(request: web.Request) -> web.Response:
-    """What is returned reaches nobody."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
-
-
-# --- in and out ---------------------------------------------------------------------------------------------------
-
-
-def _json(body: Any, status: int = 200) -> web.Response:
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)
-
-
-def _problem(error: Refused) -> web.Response:
-    title = error.code.replace("_", " ")
-    told = {"type": f"urn:throughline:{error.code}", "title": title, "status": error.status, "detail": error.detail}
-    body = msgspec.json.encode(told)
-    return web.Response(status=error.status, body=body, content_type="application/problem+json")
-
-
-def _query(request: web.Request, kind: type[Any]) -> Any:
-    return _converted(dict(request.query), kind)
-
-
-def _converted(value: Any, kind: Any) -> Any:
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Refused(400, "bad_request", str(error)) from None
-
-
-async def _body(request: web.Request, kind: Any) -> Any:
-    if request.content_type != "application/json":
-        raise Refused(415, "wrong_content_type", "JSON is expected")
-    data = await _bytes(request, MAX_JSON_BYTES)
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, "bad_request", str(error)) from None
-
-
-async def _bytes(request: web.Request, most: int) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for piece in request.content.iter_any():
-                body += piece
-                if len(body) > most:
-                    raise Refused(413, "too_large", f"at most {most} bytes")
-    except TimeoutError:
-        raise Refused(408, "too_slow", "the body did not come in time") from None
-    return bytes(body)
+        return await called(request, self.host.core.config.public_url, self.host.answer)

@@ -3,7 +3,6 @@
 Rule: what a run leaves for the next one lies in the data folder: the key, the phones' memory.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -15,9 +14,11 @@ from msgspec import Struct
 
 from gateway.core import Core
 from gateway.sandbox.api import SandboxApi
-from gateway.sandbox.host import Host, simulated
 from gateway.sandbox.memory import recall, remember
+from gateway.sandbox.news import News
 from gateway.sandbox.page import pages
+from gateway.sandbox.places import PlacesApi
+from gateway.sandbox.stage import Stage
 from gateway.security import Presented, Scope, allows, from_header, is_genuine, new_token
 from gateway.store import keys
 
@@ -38,13 +39,14 @@ class Note(Struct, frozen=True):
 
 async def attach(house: "House", app: web.Application) -> None:
     core = house.core
-    host = Host(core, simulated(core))
+    stage = Stage(core)
     token = await _token(core)
     folder = Path(core.config.store.data_dir)
     _write_private(folder / NOTE_FILE, msgspec.json.encode(Note(core.config.public_url, token)))
-    app.router.add_routes([*SandboxApi(host, token).routes(), *pages()])
-    app.cleanup_ctx.append(_running(host, folder / MEMORY_FILE))
-    app.on_shutdown.append(_stopping(host))
+    api, places = SandboxApi(stage, token), PlacesApi(stage)
+    app.router.add_routes([*api.routes(), *api.guarded(places.routes()), *places.provider(), *pages()])
+    app.cleanup_ctx.append(_running(stage, folder / MEMORY_FILE))
+    app.on_shutdown.append(_stopping(stage.news))
 
 
 def read_note(folder: Path) -> Note | None:
@@ -55,24 +57,24 @@ def read_note(folder: Path) -> Note | None:
         return None
 
 
-def _running(host: Host, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
+def _running(stage: Stage, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
     async def running(app: web.Application) -> AsyncIterator[None]:
-        recall(host.phones, path, host.core.clock.now())
-        if not host.phones.customers:
-            host.phones.add(*FIRST_CUSTOMER)
-        delivering = asyncio.create_task(host.deliver(), name="sandbox")
-        yield
-        host.stop()
-        await delivering
-        remember(host.phones, path)
+        phones = stage.host.phones
+        recall(phones, path, stage.core.clock.now())
+        if not phones.customers:
+            phones.add(*FIRST_CUSTOMER)
+        stage.met()
+        async with stage.running():
+            yield
+        remember(phones, path)
 
     return running
 
 
-def _stopping(host: Host) -> Callable[[web.Application], Awaitable[None]]:
+def _stopping(news: News) -> Callable[[web.Application], Awaitable[None]]:
     async def stopping(app: web.Application) -> None:
         """Requests that wait for news end now, and not when their time is over."""
-        host.stop()
+        news.stop()
 
     return stopping
 

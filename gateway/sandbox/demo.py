@@ -7,6 +7,7 @@ Rule: variables that say where a real gateway keeps its data are not for the dem
 import errno
 import socket
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,16 @@ from gateway.settings import Config
 
 PHONE_ENDPOINT = "whatsapp"
 SITE_ENDPOINT = "site"
+TEXT_ENDPOINT = "sms"
+CHAT_ENDPOINT = "slack"
+CALL_ENDPOINT = "voice"
+MAIL_ENDPOINT = "mail"
+TEXT_NUMBER = "+442079460145"
+CALL_NUMBER, COLLEAGUE_NUMBER = "+442079460152", "+442079460199"
+MAIL_ADDRESS, MAIL_SERVER = "help@larkridge.example", "mx.larkridge.example"
+PROVIDER_PATH = "/sandbox/provider"
+PULL_S = 20
+LOOPBACK = "127.0.0.1"
 PHONE_NUMBER_ID = "106540352242922"
 GRAPH_PATH = "/sandbox/graph"
 PORTS_TRIED = 50
@@ -60,6 +71,23 @@ def _tree(key: str, folder: Path, host: str, base: str) -> dict[str, Any]:
                 "verify_token": _secret(key, "verify token"),
                 "graph_url": f"{base}{GRAPH_PATH}/v24.0",
             },
+            TEXT_ENDPOINT: _texts(key, base),
+            CHAT_ENDPOINT: {
+                "type": "slack",
+                "team_id": "T024BE7LD",
+                "bot_token": f"xoxb-{_secret(key, 'chat token')}",
+                "signing_secrets": [_secret(key, "chat signatures")],
+                "api_url": f"{base}{PROVIDER_PATH}/{CHAT_ENDPOINT}/api",
+            },
+            CALL_ENDPOINT: {
+                "type": "twilio_voice",
+                "account_sid": _account(key),
+                "auth_tokens": [_secret(key, "telephony token")],
+                "number": CALL_NUMBER,
+                "human_number": COLLEAGUE_NUMBER,
+                "api_url": f"{base}{PROVIDER_PATH}/{CALL_ENDPOINT}",
+            },
+            **_mail(key),
             SITE_ENDPOINT: {
                 "type": "webchat",
                 "secret": _secret(key, "web chat"),
@@ -70,6 +98,45 @@ def _tree(key: str, folder: Path, host: str, base: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _texts(key: str, base: str) -> dict[str, Any]:
+    provider = f"{base}{PROVIDER_PATH}/{TEXT_ENDPOINT}"
+    return {
+        "type": "twilio_messaging",
+        "account_sid": _account(key),
+        "auth_tokens": [_secret(key, "telephony token")],
+        "senders": {"sms": TEXT_NUMBER, "whatsapp_too": f"whatsapp:{TEXT_NUMBER}"},
+        "api_url": provider,
+        "content_url": provider,
+        "messaging_url": provider,
+        "pull_every_s": PULL_S,
+    }
+
+
+def _mail(key: str) -> dict[str, Any]:
+    """None without a server for it: that is an extra of the package."""
+    if find_spec("aiosmtpd") is None:
+        return {}
+    loopback: dict[str, Any] = {"host": LOOPBACK, "security": "none"}
+    return {
+        MAIL_ENDPOINT: {
+            "type": "mail",
+            "addresses": [MAIL_ADDRESS],
+            "token_keys": [_secret(key, "mail threads")],
+            "authserv_ids": [MAIL_SERVER],
+            "from_name": "Larkridge Outfitters",
+            "imap_password": _secret(key, "imap"),
+            "smtp_user": MAIL_ADDRESS,
+            "smtp_password": _secret(key, "smtp"),
+            **{f"imap_{name}": value for name, value in {**loopback, "port": free_port(LOOPBACK, 0)}.items()},
+            **{f"smtp_{name}": value for name, value in {**loopback, "port": free_port(LOOPBACK, 0)}.items()},
+        }
+    }
+
+
+def _account(key: str) -> str:
+    return f"AC{_secret(key, 'telephony account')[:32]}"
 
 
 def _secret(key: str, purpose: str) -> str:

@@ -1,37 +1,30 @@
-"""Runs the simulated provider on this machine: answers the gateway's calls, and delivers webhooks to it over HTTP.
+"""The telephones' provider on this machine: answers the gateway's calls, and has webhooks for it.
 
-Rule: the simulator decides what is told and when; here it is only carried, as the switches say.
+Rule: the simulator decides what is told and when; the switches say what becomes of it on the way.
 Rule: a webhook that is not answered with 200 comes again when the simulator says so.
 """
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-import aiohttp
 import msgspec
 from msgspec import Meta, Struct
 
 from adapters.base import Reply, Request
 from adapters.whatsapp.simulator import Meta as Simulator
-from adapters.whatsapp.simulator_api import SLOW_HEADER
 from adapters.whatsapp.simulator_world import Customer, Fault, Number
 from gateway.core import Core
-from gateway.observe import lines
 from gateway.sandbox.demo import GRAPH_PATH
+from gateway.sandbox.news import News
 from gateway.sandbox.phones import Phones, Said, Say
+from gateway.sandbox.place import MOST_FAULTS, Card, Choice, Knob, held_back, ids_of
 from gateway.sandbox.screen import Screen, screen
 from gateway.settings import Endpoint
-from gateway.wake import Bell
 
-DELIVERY_TIMEOUT_S = 10.0
 LATE_RECEIPTS_S = 8.0
 """Less than the simulator waits before it repeats a webhook."""
-IDLE_S = 60.0
 OUR_NUMBER = "442079460137"
-MOST_FAULTS = 50
 
 _JSON = msgspec.json.Decoder()
 
@@ -55,38 +48,46 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Host:
-    def __init__(self, core: Core, endpoint: Endpoint) -> None:
-        self.core, self.endpoint = core, endpoint
+    patience_s = 10.0
+
+    def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
+        self.core, self.endpoint, self.news = core, endpoint, news
         self.simulator = make_simulator(core, endpoint)
         self.phones = Phones(self.simulator)
-        self.version = 1
-        """Rises with whatever may be seen."""
-        self.stopping = asyncio.Event()
         self._switches = Switches()
-        self._due = Bell()
-        self._watchers: set[asyncio.Event] = set()
         self._held: list[tuple[datetime, Request]] = []
-        self._log = lines("sandbox")
+
+    @property
+    def id(self) -> str:
+        return self.endpoint.id
+
+    @property
+    def card(self) -> Card:
+        return Card(
+            id=self.id,
+            face="phone",
+            title="WhatsApp",
+            address=f"+{OUR_NUMBER}",
+            scheme=("whatsapp",),
+            hint="Ticks appear as the gateway's receipts do.",
+            tries=(),
+            faults=FAULTS,
+            knobs=KNOBS,
+        )
 
     # --- the provider's API ---------------------------------------------------------------------------------------
 
     async def answer(self, request: Request) -> Reply | None:
         """None: the connection is to be closed without an answer."""
         reply = self.simulator.answer(request, self.core.clock.now())
-        self.changed()
-        headers = dict(reply.headers)
-        delay = headers.pop(SLOW_HEADER, None)
-        if delay == "never":
-            return None
-        if delay is not None:
-            await _within(self.stopping.wait(), float(delay))
-        return Reply(reply.status, headers, reply.body)
+        self.news.changed()
+        return await held_back(reply, self.news)
 
     # --- customers ------------------------------------------------------------------------------------------------
 
     def say(self, customer: Customer, what: Say) -> Said:
         said = self.phones.say(customer, what, self.core.clock.now())
-        self.changed()
+        self.news.changed()
         return said
 
     def file(self, customer: Customer, kind: str, data: bytes, mime: str, **facts: str | None) -> Said:
@@ -95,18 +96,18 @@ class Host:
         if self._switches.expired_media:
             media = said.content["audio" if kind == "voice" else kind]["id"]
             self.simulator.world.media[media].until = now - timedelta(seconds=1)
-        self.changed()
+        self.news.changed()
         return said
 
     def look(self, customer: Customer) -> None:
         """The customer opens the chat; a phone that is off stays dark."""
         if self._switches.phones_on and self.screen(customer).unread:
             self.simulator.read(customer, self.core.clock.now())
-            self.changed()
+            self.news.changed()
 
     def screen(self, customer: Customer) -> Screen:
         said, now = self.phones.of(customer), self.core.clock.now()
-        return screen(self.simulator.world, customer, said, now, self.version)
+        return screen(self.simulator.world, customer, said, now, self.news.version)
 
     # --- switches -------------------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Host:
         world.faults[:] = wanted.faults
         if was_off and wanted.phones_on:
             self._phones_come_on()
-        self.changed()
+        self.news.changed()
 
     def _phones_come_on(self) -> None:
         now = self.core.clock.now()
@@ -132,50 +133,22 @@ class Host:
                 shown.status = "delivered"
                 self.simulator.tell(shown.id, "delivered", now)
 
-    # --- who waits for news ---------------------------------------------------------------------------------------
-
-    def changed(self) -> None:
-        self._due.ring()
-        self._shown()
-
-    def _shown(self) -> None:
-        """As `changed`, but nothing new is due because of it."""
-        self.version += 1
-        for event in self._watchers:
-            event.set()
-
-    async def news(self, after: int, wait_s: float) -> int:
-        """The version, as soon as it is another one than `after`, and no later than this."""
-        event = asyncio.Event()
-        self._watchers.add(event)
-        try:
-            if self.version == after and not self.stopping.is_set():
-                await _within(event.wait(), wait_s)
-        finally:
-            self._watchers.discard(event)
-        return self.version
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self._due.ring()
-        for event in self._watchers:
-            event.set()
-
     # --- webhooks -------------------------------------------------------------------------------------------------
 
-    async def deliver(self) -> None:
-        """Until it is stopped."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DELIVERY_TIMEOUT_S)) as session:
-            while not self.stopping.is_set():
-                for request in self._now_due():
-                    await self._deliver(session, request)
-                await self._due.wait(self._idle_s())
-
-    def _now_due(self) -> list[Request]:
-        now = self.core.clock.now()
+    def due(self, now: datetime) -> Sequence[Request]:
         ripe = [request for at, request in self._held if at <= now]
         self._held = [(at, request) for at, request in self._held if at > now]
         return ripe + [request for request in self.simulator.due(now) if not self._kept_back(request, now)]
+
+    def next_due(self) -> datetime | None:
+        times = [at for at, _ in self._held] + [at for at in [self.simulator.next_due()] if at is not None]
+        return min(times, default=None)
+
+    def delivered(self, request: Request, reply: Reply | None, now: datetime) -> None:
+        status = reply.status if reply is not None else 0
+        self.simulator.delivered(request, status)
+        if status == 200:
+            self.phones.delivered(messages_in(request))
 
     def _kept_back(self, request: Request, now: datetime) -> bool:
         if self._switches.receipts == "on" or not only_receipts(request):
@@ -185,24 +158,6 @@ class Host:
         elif not any(request == held for _, held in self._held):
             self._held.append((now + timedelta(seconds=LATE_RECEIPTS_S), request))
         return True
-
-    def _idle_s(self) -> float:
-        times = [at for at, _ in self._held] + [at for at in [self.simulator.next_due()] if at is not None]
-        if not times:
-            return IDLE_S
-        return min(max((min(times) - self.core.clock.now()).total_seconds(), 0.0) + 0.002, IDLE_S)
-
-    async def _deliver(self, session: aiohttp.ClientSession, request: Request) -> None:
-        status = 0
-        try:
-            async with session.request(request.method, request.url, data=request.body, headers=request.headers) as got:
-                status = got.status
-        except (aiohttp.ClientError, TimeoutError):
-            self._log.warning("webhook not delivered", endpoint_id=self.endpoint.id)
-        self.simulator.delivered(request, status)
-        if status == 200:
-            self.phones.delivered(messages_in(request))
-        self._shown()
 
 
 def make_simulator(core: Core, endpoint: Endpoint) -> Simulator:
@@ -214,7 +169,7 @@ def make_simulator(core: Core, endpoint: Endpoint) -> Simulator:
         verify_token=settings.verify_token,
         webhook_url=f"{core.config.public_url}/hooks/{endpoint.id}",
         numbers=[Number(channel.account or "", OUR_NUMBER) for channel in endpoint.channels],
-        ids=_ids(core),
+        ids=ids_of(core),
         graph_url=settings.graph_url,
     )
 
@@ -226,17 +181,6 @@ def simulated(core: Core) -> Endpoint:
         if str(getattr(endpoint.settings, "graph_url", "")).startswith(start):
             return endpoint
     raise ValueError(f"no endpoint calls {start}")
-
-
-def _ids(core: Core) -> Iterator[str]:
-    while True:
-        yield core.ids.uuid()
-
-
-async def _within(waiting: Any, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await waiting
 
 
 # --- what stands in a webhook -------------------------------------------------------------------------------------
@@ -253,3 +197,25 @@ def only_receipts(request: Request) -> bool:
 
 def messages_in(request: Request) -> set[str]:
     return {message["id"] for value in _values(request) for message in value.get("messages", [])}
+
+
+FAULTS = (
+    Choice("429", "429 slow down", "Too many requests; it says to wait 2 s"),
+    Choice("500", "500 error", "The provider has trouble"),
+    Choice("slow", "Timeout", "The answer comes after 30 s, the message went out"),
+    Choice("lost", "Lost answer", "The message goes out, the connection breaks"),
+    Choice("html", "502 page", "A proxy answers with HTML"),
+    Choice("401", "401 token", "The token is refused"),
+    Choice("empty", "Empty 200", "An answer that says nothing"),
+)
+KNOBS = (
+    Knob(id="receipts", label="Receipts",
+         options=(Choice("on", "As usual"), Choice("late", "8 s late"), Choice("missing", "Missing"))),
+    Knob(id="phones_on", label="Phones are off", text="Messages wait, no second tick. Back on: they arrive.",
+         inverse=True),
+    Knob(id="duplicates", label="Every webhook twice", text="Each event must have its effect once."),
+    Knob(id="reorder", label="Newest first", text="Updates that wait together are told backwards."),
+    Knob(id="expired_media", label="Files expire at once",
+         text="A customer's file is gone before it is fetched: the message stays."),
+    Knob(id="batch", label="Updates in one webhook", text="The provider may put up to 1,000 into one.", most=1000),
+)  # fmt: skip

@@ -75,6 +75,10 @@ class Line(Struct, kw_only=True, omit_defaults=True):
     own_reaction: str | None = None
     edited: bool = False
     revoked: bool = False
+    author: str | None = None
+    """Where several people write."""
+    thread: str | None = None
+    """The message that it stands below."""
 
 
 class Screen(Struct, frozen=True, kw_only=True):

@@ -62,6 +62,45 @@ class Demo:
                     return screen
                 version = screen["version"]
 
+    async def act(self, place: str, phone: str = ANA, **action: Any) -> str:
+        """What a customer does at a place, by its id."""
+        status, made = await self.ask("POST", f"/sandbox/api/places/{place}/people/{phone}", action)
+        assert status == 201, made
+        return str(made["id"])
+
+    async def upload(self, place: str, data: bytes, mime: str, phone: str = ANA, **facts: str) -> str:
+        path = f"{self.url}/sandbox/api/places/{place}/people/{phone}/files"
+        async with self.session.post(path, data=data, params=facts, headers={"Content-Type": mime}) as answer:
+            assert answer.status == 201, await answer.text()
+            return str((await answer.json())["id"])
+
+    async def see(self, place: str, wanted: Callable[[Any], Any], phone: str = ANA) -> Any:
+        """What the customer sees there, as soon as it is what is wanted."""
+        version = -1
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                path = f"/sandbox/api/places/{place}/people/{phone}?after={version}&wait_s=0.5"
+                screen = await self.get(path)
+                if wanted(screen):
+                    return screen
+                version = screen["version"]
+
+    async def switch(self, place: str, **wanted: Any) -> Any:
+        status, switches = await self.ask("PATCH", f"/sandbox/api/places/{place}/switches", wanted)
+        assert status == 200, switches
+        return switches
+
+    async def conversation(self, address: str) -> Any:
+        """The one that has a leg at this address, as soon as there is one."""
+        version = -1
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                for item in (await self.v1("/conversations"))["items"]:
+                    detail = await self.v1(f"/conversations/{item['id']}")
+                    if any(leg["address"] == address for leg in detail["legs"]):
+                        return detail
+                version = (await self.get(f"/sandbox/api/changes?after={version}&wait_s=0.2"))["version"]
+
     async def envelopes(self, wanted: Callable[[list[Any]], Any], number: int = 0) -> list[Any]:
         """Those of the newest conversation (or an older one), as soon as they are as wanted."""
         version = -1

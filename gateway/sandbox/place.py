@@ -1,0 +1,155 @@
+"""What a place of the sandbox is: a simulated provider, what customers do there, what they see, what may go wrong.
+
+Rule: the page and the API know no channel. What is special about one is in its card: how it is shown, what can fail.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from adapters.base import Reply, Request
+from gateway.core import Core
+from gateway.sandbox.news import News
+from gateway.sandbox.people import Person
+from gateway.sandbox.phones import Refused
+from gateway.settings import Endpoint
+
+Face = Literal["phone", "chat", "mailbox", "call"]
+"""How it looks: a screen of a telephone, conversations of a program, mails, a call."""
+Words = Annotated[str, Meta(min_length=1, max_length=4096)]
+Id = Annotated[str, Meta(min_length=1, max_length=500)]
+SLOW_HEADER = "x-simulated-delay-s"
+"""On a simulator's reply that is to be held back; `never`: it is not to be given."""
+MOST_FAULTS = 50
+Receipts = Literal["on", "late", "missing"]
+
+
+class Choice(Struct, frozen=True):
+    """One of several that a knob or a row of buttons offers."""
+
+    id: str
+    label: str
+    text: str = ""
+
+
+class Knob(Struct, frozen=True, kw_only=True):
+    """A switch that the page shows. Without `options` it is on or off."""
+
+    id: str
+    label: str
+    text: str = ""
+    options: tuple[Choice, ...] = ()
+    inverse: bool = False
+    """What is switched on at the page is off here."""
+    most: int = 0
+    """It is a number up to this."""
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """How a place presents itself."""
+
+    id: str
+    face: Face
+    title: str
+    address: str
+    """Ours, as customers write it."""
+    scheme: tuple[str, ...]
+    """Of the addresses that customers have there."""
+    hint: str
+    tries: tuple[str, ...]
+    faults: tuple[Choice, ...]
+    """What may become of the gateway's next calls."""
+    knobs: tuple[Knob, ...]
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    data: bytes
+    mime: str
+    name: str | None = None
+    text: str | None = None
+    room: str | None = None
+
+
+class Stored(Struct, frozen=True):
+    mime: str
+    data: bytes
+
+
+class Place:
+    """A simulated provider. What one does not have, it refuses."""
+
+    patience_s: float = 10.0
+    paths: tuple[str, ...] = ()
+    """Of the provider's files, where they lie outside of its API's address."""
+    Action: ClassVar[Any]
+    """What a customer can do."""
+
+    def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
+        self.core, self.endpoint, self.news = core, endpoint, news
+
+    @property
+    def id(self) -> str:
+        return self.endpoint.id
+
+    @property
+    def card(self) -> Card:
+        raise NotImplementedError
+
+    def meet(self, person: Person) -> None:
+        """Somebody may come here."""
+
+    def screen(self, person: Person) -> Any:
+        raise NotImplementedError
+
+    def act(self, person: Person, action: Any) -> str:
+        """The id of what was done. Raises Refused."""
+        raise NotImplementedError
+
+    def upload(self, person: Person, file: Upload) -> str:
+        raise Refused(404, "no_files", f"nobody sends files to {self.id}")
+
+    def file(self, id: str) -> Stored | None:
+        """One that a screen names."""
+        return None
+
+    @property
+    def switches(self) -> Any:
+        raise NotImplementedError
+
+    def switch(self, wanted: Any) -> None:
+        raise NotImplementedError
+
+    async def answer(self, request: Request) -> Reply | None:
+        """The provider's API. None: the connection is to be closed without an answer."""
+        return Reply(404)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What it needs while it is open."""
+        yield
+
+
+async def held_back(reply: Reply, news: News) -> Reply | None:
+    """When the simulator wants it to be given. None: never."""
+    headers = dict(reply.headers)
+    delay = headers.pop(SLOW_HEADER, None)
+    if delay == "never":
+        return None
+    if delay is not None:
+        await news.pause(float(delay))
+    return Reply(reply.status, headers, reply.body)
+
+
+def ids_of(core: Core) -> Iterator[str]:
+    while True:
+        yield core.ids.uuid()
+
+
+def hook(core: Core, endpoint: Endpoint) -> str:
+    return f"{core.config.public_url}/hooks/{endpoint.id}"
+
+
+def file_path(place: str, id: str) -> str:
+    return f"/sandbox/api/places/{place}/files/{id}"

@@ -1,0 +1,100 @@
+"""The sockets of simulated calls: the telephone company dials the gateway, speaks and listens.
+
+Rule: the simulator says what is sent and what an incoming frame means; here is only the wire.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+import aiohttp
+from yarl import URL
+
+from adapters.twilio_voice.simulator import Twilio
+from adapters.twilio_voice.simulator_doing import Relaying
+from adapters.twilio_voice.simulator_relay import Relay
+from gateway.clock import Clock
+from gateway.sandbox.news import News
+
+CONNECT_S = 5.0
+
+
+class Relays:
+    def __init__(self, simulator: Twilio, news: News, clock: Clock) -> None:
+        self._simulator, self._news, self._clock = simulator, news, clock
+        self._frames: dict[str, asyncio.Queue[str]] = {}
+        """By call: what is to be sent."""
+        self._sockets: dict[str, asyncio.Task[None]] = {}
+
+    def open(self) -> None:
+        """A socket for each session that wants one."""
+        for relay in self._simulator.sockets():
+            call = self._call_of(relay)
+            if call not in self._sockets:
+                task = self._sockets[call] = asyncio.create_task(self._run(relay, call), name="relay")
+                task.add_done_callback(partial(self._closed, call))
+
+    def _closed(self, call: str, task: "asyncio.Task[None]") -> None:
+        del self._sockets[call]
+
+    def send(self, call: str, frames: Sequence[str]) -> None:
+        """To nobody, when there is no socket."""
+        queue = self._frames.get(call)
+        for frame in frames:
+            if queue is not None:
+                queue.put_nowait(frame)
+
+    def lose(self, call: str) -> None:
+        """It breaks."""
+        if task := self._sockets.get(call):
+            task.cancel()
+
+    async def close(self) -> None:
+        tasks = list(self._sockets.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _call_of(self, relay: Relay) -> str:
+        return next(one.sid for one in self._simulator.calls.values()
+                    if isinstance(one.doing, Relaying) and one.doing.relay is relay)  # fmt: skip
+
+    async def _run(self, relay: Relay, call: str) -> None:
+        connected = False
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with asyncio.timeout(CONNECT_S):
+                    socket = await self._dialled(session, relay)
+                connected = True
+                async with socket:
+                    await self._talk(relay, call, socket)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            pass  # the session has failed, as it does at the provider
+        finally:
+            relay.lost(connected=connected)
+            self._frames.pop(call, None)
+            asyncio.get_running_loop().call_soon(self._news.changed)
+
+    async def _dialled(self, session: aiohttp.ClientSession, relay: Relay) -> aiohttp.ClientWebSocketResponse:
+        request = relay.handshake()
+        headers = {name: value for name, value in request.headers.items() if name != "upgrade"}
+        return await session.ws_connect(URL(request.url, encoded=True), headers=headers)
+
+    async def _talk(self, relay: Relay, call: str, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._frames[call] = asyncio.Queue()
+        self.send(call, relay.opened(self._clock.now()))
+        self._news.seen()
+        speaking = asyncio.create_task(_speak(self._frames[call], socket))
+        try:
+            async for message in socket:
+                relay.take(message.data, self._clock.now())
+                self._news.seen()
+                if relay.ended is not None:
+                    return
+        finally:
+            speaking.cancel()
+
+
+async def _speak(queue: "asyncio.Queue[str]", socket: aiohttp.ClientWebSocketResponse) -> None:
+    while True:
+        await socket.send_str(await queue.get())
