@@ -16,6 +16,8 @@ from gateway.manual import describe, example, metrics_table, rewritten, table
 from gateway.observe import Metrics
 from gateway.settings import SECTIONS, Config
 from tests import house
+from tests.adapters.mail_sendgrid import support as sendgrid
+from tests.adapters.mail_ses import support as ses
 from tests.house import FLOORS, ROOT, modules, text
 
 MAX_LINES = 400
@@ -35,6 +37,14 @@ MAY_NAME = {
     "normalizer/identity.py": "schemes are vocabulary",
 }
 PURE = ("adapters", "router", "normalizer")
+EXAMPLES = {
+    "ORIGINS": "https://shop.example",
+    "ADDRESSES": "support@shop.example",
+    "VERIFICATION_KEYS": sendgrid.public(sendgrid.PRIVATE),
+    "SIGNING_CERTIFICATES": ses.pem("amazon"),
+    "TOPIC_ARNS": ses.TOPIC,
+}
+"""For settings of the example file that are no free text, by the end of their variables' names."""
 IMPURE = {
     "aiohttp", "asyncio", "http.client", "logging", "os", "pathlib", "queue", "random", "secrets", "select", "socket",
     "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "sqlalchemy", "structlog",
@@ -93,8 +103,8 @@ def test_the_example_loads(tmp_path: Path) -> None:
     (tmp_path / "throughline.key").write_text("k" * 43)
     said = parse(text(Path("deploy/throughline.example.yaml")))
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example()), "1" * 40)
-    environ |= {name: "https://shop.example" for name in environ if name.endswith("ORIGINS")}
-    environ |= {name: "support@shop.example" for name in environ if name.endswith("ADDRESSES")}
+    for ending, value in EXAMPLES.items():
+        environ |= dict.fromkeys((name for name in environ if name.endswith(ending)), value)
     assert build(said, tmp_path, environ).endpoints.keys() == set(REGISTRY)
 
 
