@@ -13,6 +13,7 @@ from normalizer.text import border
 _END = re.compile(r"(?P<mark>[.!?…]+)[\"'”’»)\]]*(?=\s|\Z)|[。！？]+[」』）]*|\n+")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘«]+\Z")
 _NEXT = re.compile(r"\s*(\S?)")
+_BLANKS = re.compile(r"\s*")
 _CLAUSE = re.compile(r"[,;:–—](?=\s)|[、，；]")
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]\Z")
 LONGEST_WORD = 40
@@ -35,20 +36,20 @@ SELDOM_LAST = _listed("etc inc ltd co corp jr bzw usw ggf evtl inkl zzgl max min
 
 
 def let_go(text: str, most: int, *, over: bool = False) -> tuple[list[str], str]:
-    """The sentences that are complete, each of at most `most` characters, and what is held.
+    """The sentences that are complete, each of at most `most` characters beside its leading blanks, and what is held.
 
     An end of `text` counts as the end of a sentence when it looks like one. `over`: nothing follows, all is let go.
     """
     done: list[str] = []
     start = 0
     for found in _END.finditer(text):
-        end = found.end() if found[0].strip() else found.start()
-        if not text[start:end].isspace() and end > start and _ends(text, start, found):
+        end = found.end() if found[0].strip() else start + len(text[start : found.start()].rstrip())
+        if end > start and _ends(text, start, found):
             done += _parts(text, start, end, most)
             start = end
     held = text[start:]
     if over:
-        return [*done, *_parts(held, 0, len(held), most)] if held.strip() else done, ""
+        return [*done, *_parts(held, 0, len(held.rstrip()), most)], ""
     *parts, held = _parts(held, 0, len(held), most) or [""]
     return done + parts, held
 
@@ -85,8 +86,8 @@ def _may_be_last(word: str, after: str, *, first: bool) -> bool:
 def _parts(text: str, start: int, end: int, most: int) -> list[str]:
     """The stretch in parts of at most `most` characters."""
     parts: list[str] = []
-    while end - start > most:
-        place = _cut(text, start, most)
+    while end - (first := _BLANKS.match(text, start, end).end()) > most:  # type: ignore[union-attr]  # it fits any text
+        place = _cut(text, first, most)
         parts.append(text[start:place])
         start = place
     return [*parts, text[start:end]] if start < end else parts
