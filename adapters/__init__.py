@@ -33,6 +33,7 @@ REGISTRY: Mapping[str, "Registration"] = _Adapters(
         "mail_sendgrid": "adapters.mail_sendgrid",
         "mail_ses": "adapters.mail_ses",
         "slack": "adapters.slack",
+        "sms_http": "adapters.sms_http",
         "twilio_messaging": "adapters.twilio_messaging",
         "twilio_voice": "adapters.twilio_voice",
         "webchat": "adapters.webchat",

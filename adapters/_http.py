@@ -1,12 +1,35 @@
-"""What the answers of HTTP say when nothing else does: a send's fate by the status alone.
+"""What plain HTTP providers do alike: forms, signatures of a body, and what an answer says of a send.
 
 Rule: a page that a gateway in between may have written proves nothing: such a send may have gone out.
 """
 
+import hmac
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-from adapters.base import CredentialsRefused, NoAnswer, Refused, Reply, SendError, Throttled, Unavailable
+import msgspec
+
+from adapters.base import (
+    Auth,
+    CredentialsRefused,
+    HttpCall,
+    Malformed,
+    NoAnswer,
+    RawInbound,
+    Refused,
+    Reply,
+    SendError,
+    Throttled,
+    Unauthentic,
+    Unavailable,
+)
+from normalizer.ids import ExternalId
+
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 100_000
+MAX_FIELDS = 1000
 
 MAX_RETRY_AFTER_S = 7 * 86_400.0
 NOT_SURELY_REFUSED = frozenset({408, 500, 502, 504})
@@ -40,3 +63,42 @@ def retry_after(reply: Reply) -> float | None:
     except ValueError:
         return None
     return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def post_form(url: str, fields: Mapping[str, str], auth: Auth) -> HttpCall:
+    body = urlencode(fields, errors="replace").encode()
+    return HttpCall(method="POST", url=url, headers={"content-type": FORM}, body=body, auth=auth)
+
+
+def accepted_id(reply: Reply, name: str) -> ExternalId:
+    """The id under this key of a JSON answer. Raises SendError; NoAnswer for a 2xx without one."""
+    if not 200 <= reply.status < 300:
+        raise status_error(reply)
+    try:
+        found = msgspec.json.decode(reply.body, type=dict[str, Any]).get(name)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, str | int) or not found:
+        raise NoAnswer("accepted without an id")
+    return ExternalId(str(found))
+
+
+def form_fields(raw: RawInbound) -> dict[str, str]:
+    """Of a form that was posted, blank ones included; the last of a name counts. Raises Malformed."""
+    if len(raw.body) > MAX_FORM_BYTES:
+        raise Malformed(f"a form of more than {MAX_FORM_BYTES} bytes")
+    try:
+        fields = dict(parse_qsl(raw.body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise Malformed(f"more than {MAX_FIELDS} fields") from None
+    if not fields:
+        raise Malformed("a form without fields")
+    return fields
+
+
+def check_hmac(raw: RawInbound, secret: str, header: str) -> None:
+    """A POST whose header is the HMAC-SHA256 of its body, in hexadecimal. Raises Unauthentic."""
+    right = hmac.new(secret.encode(), raw.body, "sha256").hexdigest().encode()
+    given = raw.headers.get(header, "").encode("utf-8", "replace")
+    if raw.method != "POST" or not secret or not hmac.compare_digest(right, given):
+        raise Unauthentic("the signature does not fit")

@@ -1,33 +1,84 @@
-"""What channels do alike: parts as plain text where a channel has nothing else, and what kind of part a file is.
+"""What channels do alike: the envelope of what came in, what kind of part a file is, and parts as plain text where a
+channel has nothing else.
 
 Rule: nothing is left out: choices are numbered, a file is a link, a place is one on a map.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from adapters.base import MediaFailed, Refused, TemplateRefused
+from msgspec import Raw
+
+from adapters.base import MediaFailed, RawInbound, Refused, TemplateRefused
+from normalizer.address import Address
 from normalizer.envelope import (
+    AddressClaim,
     Audio,
+    Body,
     Choice,
     ChoiceMade,
     ChoicesOffered,
     ContactCard,
     Document,
+    Envelope,
+    Evidence,
     Image,
     Location,
     MediaPart,
     MediaRef,
+    Message,
     Order,
     Part,
+    Party,
     Sticker,
     Template,
     Text,
     Video,
     Voice,
+    inbound_id,
 )
+from normalizer.text import split
 
+SAYS = frozenset(
+    {
+        "text", "image", "audio", "voice", "video", "document", "sticker", "location", "contact_card",
+        "choices_offered",
+    }
+)  # fmt: skip
+"""Parts that a text can say."""
 MAP_URL = "https://maps.google.com/?q="
+
+
+def envelope(
+    raw: RawInbound,
+    channel_type: str,
+    body: Body,
+    slice_: Raw | Mapping[str, Any],
+    *,
+    key: str | None = None,
+    place: int = 0,
+    **facts: Any,
+) -> Envelope:
+    """What came in. `key` names the event by the provider's id; without one its name is the intake row."""
+    given: dict[str, Any] = {"direction": "in", "occurred_at": raw.received_at, "account": None, **facts}
+    if given.get("party") == Party():
+        del given["party"]
+    return Envelope(
+        id=inbound_id(raw.endpoint_id, given["account"], key or f"{raw.id}#{place}"),
+        channel_type=channel_type,
+        endpoint_id=raw.endpoint_id,
+        received_at=raw.received_at,
+        dedupe_keys=(key,) if key else (),
+        body=body,
+        raw=slice_ if isinstance(slice_, Raw) else Raw(json.dumps(slice_).encode()),
+        **given,
+    )
+
+
+def known_by(address: Address | None) -> Party:
+    """A person whom the channel itself knows by this address."""
+    return Party(claims=(AddressClaim(address, Evidence.CHANNEL),)) if address else Party()
 
 
 def plain(part: Part, media_urls: Mapping[str, str]) -> str:
@@ -74,6 +125,15 @@ def answers(text: str) -> str | None:
         return text if text.startswith("{") and isinstance(json.loads(text), dict) else None
     except (ValueError, RecursionError):
         return None
+
+
+def texts(body: Body, media_urls: Mapping[str, str], limit: int) -> list[str]:
+    """A message as texts of at most so many characters. Raises SendError for what no text can say."""
+    parts = body.parts if isinstance(body, Message) else ()
+    found = [text for part in parts for text in split(plain(part, media_urls), limit)]
+    if not found:
+        raise Refused("there is nothing to send")
+    return found
 
 
 def link(media: MediaRef, media_urls: Mapping[str, str]) -> str:

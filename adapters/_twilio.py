@@ -27,6 +27,7 @@ from twilio.request_validator import (  # type: ignore[import-untyped]
 )
 
 from adapters._http import retry_after, status_error
+from adapters._plain import envelope
 from adapters.base import (
     Auth,
     ChannelBlocked,
@@ -43,7 +44,7 @@ from adapters.base import (
     Unauthentic,
     Unavailable,
 )
-from normalizer.envelope import Body, Envelope, Party, Unsupported, inbound_id
+from normalizer.envelope import Envelope, Unsupported
 
 T = TypeVar("T")
 FORM = "application/x-www-form-urlencoded"
@@ -107,25 +108,6 @@ def _form(text: str) -> Form:
 class _Event(Struct, frozen=True):
     id: Any = None
     type: Any = None
-
-
-def envelope(
-    raw: RawInbound, channel_type: str, body: Body, slice_: Raw, *, key: str | None = None, place: int = 0, **facts: Any
-) -> Envelope:
-    """What came in. `key` names the event by the provider's id; without one its name is the intake row."""
-    given: dict[str, Any] = {"direction": "in", "occurred_at": raw.received_at, "account": None, **facts}
-    if given.get("party") == Party():
-        del given["party"]
-    return Envelope(
-        id=inbound_id(raw.endpoint_id, given["account"], key or f"{raw.id}#{place}"),
-        channel_type=channel_type,
-        endpoint_id=raw.endpoint_id,
-        received_at=raw.received_at,
-        dedupe_keys=(key,) if key else (),
-        body=body,
-        raw=slice_,
-        **given,
-    )
 
 
 def is_json(raw: RawInbound) -> bool:

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from adapters._plain import answers, media_part
-from adapters._twilio import MAX_WORD, Form, envelope, events, form_of, is_json, query_of, rfc2822
+from adapters._plain import answers, envelope, media_part
+from adapters._twilio import MAX_WORD, Form, events, form_of, is_json, query_of, rfc2822
 from adapters._twilio_codes import failure
 from adapters.base import Malformed, RawInbound
 from adapters.twilio_messaging.config import RCS, account_of, address_of, party_of

@@ -1,9 +1,22 @@
-"""Which status means what, and how long to wait."""
+"""Which status means what, forms, and signatures of a body."""
+
+import hmac
 
 import pytest
 
-from adapters._http import MAX_RETRY_AFTER_S, retry_after, status_error
-from adapters.base import Reply
+from adapters._http import (
+    MAX_FIELDS,
+    MAX_FORM_BYTES,
+    MAX_RETRY_AFTER_S,
+    accepted_id,
+    check_hmac,
+    form_fields,
+    post_form,
+    retry_after,
+    status_error,
+)
+from adapters.base import Auth, Malformed, NoAnswer, RawInbound, Refused, Reply, Unauthentic
+from tests.kit.cases import ENDPOINT, NOW
 
 
 @pytest.mark.parametrize(
@@ -42,3 +55,78 @@ def test_retry_after(given: str, want: float | None) -> None:
     """Seconds, within reason."""
     assert retry_after(Reply(429, {"Retry-After": given})) == want
     assert status_error(Reply(429, {"retry-after": given})).retry_after_s == want
+
+
+# --- forms and signatures -----------------------------------------------------------------------------------------
+
+
+def posted(body: bytes, method: str = "POST", **headers: str) -> RawInbound:
+    return RawInbound(
+        id="r", endpoint_id=ENDPOINT, origin="webhook", received_at=NOW, method=method, body=body, headers=headers
+    )
+
+
+def test_a_form_is_read_as_it_is() -> None:
+    """Blank fields included; what is no UTF-8 is mended; the last of a name counts."""
+    assert form_fields(posted(b"a=+1+&b=&c=%ff&a=2")) == {"a": "2", "b": "", "c": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        (b"a=" + b"x" * (MAX_FORM_BYTES - 2), True),
+        (b"a=" + b"x" * (MAX_FORM_BYTES - 1), False),
+        (b"&".join(b"f%d=1" % n for n in range(MAX_FIELDS)), True),
+        (b"&".join(b"f%d=1" % n for n in range(MAX_FIELDS + 1)), False),
+        (b"", False),
+    ],
+)
+def test_limits_of_a_form(body: bytes, fits: bool) -> None:
+    """At each limit and one past it."""
+    if fits:
+        assert form_fields(posted(body))
+    else:
+        with pytest.raises(Malformed):
+            form_fields(posted(body))
+
+
+def test_check_hmac() -> None:
+    """A body under its secret; another secret, an empty one, another method or nothing at all is refused."""
+    right = hmac.new(b"s", b"body", "sha256").hexdigest()
+    check_hmac(posted(b"body", proof=right), "s", "proof")
+    empty = hmac.new(b"", b"body", "sha256").hexdigest()
+    for raw, secret in (
+        (posted(b"body", proof=right), "t"), (posted(b"body", proof=empty), ""), (posted(b"body"), "s"),
+        (posted(b"body", "PUT", proof=right), "s"), (posted(b"body", proof="\ud800é"), "s"),
+    ):  # fmt: skip
+        with pytest.raises(Unauthentic):
+            check_hmac(raw, secret, "proof")
+
+
+def test_post_form() -> None:
+    """Whatever the text, lone surrogates included."""
+    call = post_form("https://x", {"a": "é +\ud800"}, Auth("token"))
+    assert (call.method, call.body, call.auth) == ("POST", b"a=%C3%A9+%2B%3F", Auth("token"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "want"),
+    [
+        (200, b'{"id":"x"}', "x"),
+        (201, b'{"id":7}', "7"),
+        (200, b'{"id":""}', NoAnswer),
+        (200, b'{"id":0}', NoAnswer),
+        (200, b'{"id":[]}', NoAnswer),
+        (200, b"[]", NoAnswer),
+        (200, b"<html>", NoAnswer),
+        (200, b'{"a":' * 100_000, NoAnswer),
+        (400, b'{"id":"x"}', Refused),
+    ],
+)
+def test_accepted_id(status: int, body: bytes, want: str | type[Exception]) -> None:
+    """Only a 2xx with an id is success."""
+    if isinstance(want, str):
+        assert accepted_id(Reply(status, {}, body), "id") == want
+    else:
+        with pytest.raises(want):
+            accepted_id(Reply(status, {}, body), "id")

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec import Raw
 
-from adapters._plain import answers, link, media_part, plain
-from adapters.base import MediaFailed, Refused, TemplateRefused
+from adapters._plain import SAYS, answers, envelope, known_by, link, media_part, plain, texts
+from adapters.base import MediaFailed, RawInbound, Refused, TemplateRefused
+from normalizer.address import Address, Scheme
 from normalizer.envelope import (
     Audio,
     Choice,
@@ -18,14 +20,19 @@ from normalizer.envelope import (
     Location,
     MediaPart,
     MediaRef,
+    Message,
     Order,
     Part,
+    Party,
     Sticker,
     Template,
     Text,
+    Typing,
+    Unsupported,
     Video,
     Voice,
 )
+from tests.kit.cases import ENDPOINT, NOW
 
 FILE = MediaRef(stored="f", filename="a.pdf")
 URLS = {"f": "https://gw.example/f"}
@@ -110,3 +117,46 @@ def test_media_part(mime: str | None, kind: Callable[[MediaRef], MediaPart]) -> 
 def test_answers(text: str, want: str | None) -> None:
     """An object, or nothing."""
     assert answers(text) == want
+
+
+# --- envelopes and texts ------------------------------------------------------------------------------------------
+
+
+def raw(id: str) -> RawInbound:
+    return RawInbound(id=id, endpoint_id=ENDPOINT, origin="webhook", received_at=NOW)
+
+
+def test_an_event_with_a_key_is_the_same_event_in_every_delivery() -> None:
+    """Without one it is the row; several of one row are several."""
+    body = Unsupported(what="x")
+    named = [envelope(raw(id), "x", body, {}, key="k") for id in ("a", "b")]
+    assert named[0] == named[1]
+    assert named[0].dedupe_keys == ("k",)
+    rows = [envelope(raw(id), "x", body, {}, place=place) for id, place in (("a", 0), ("a", 1), ("b", 0))]
+    assert len({one.id for one in rows}) == 3
+    assert rows[0].dedupe_keys == ()
+
+
+def test_the_slice_is_json() -> None:
+    """Fields become it; JSON stays as it is. Nobody at all is left out."""
+    made = envelope(raw("a"), "x", Unsupported(what="x"), {"a": "é"}, party=known_by(None))
+    assert (bytes(made.raw or b""), made.party) == (b'{"a": "\\u00e9"}', Party())
+    kept = envelope(raw("a"), "x", Unsupported(what="x"), Raw(b"[1]"), party=known_by(Address(Scheme.TEL, "+1")))
+    assert (bytes(kept.raw or b""), str(kept.party.address)) == (b"[1]", "tel:+1")
+
+
+def test_texts() -> None:
+    """Every part, each split at the limit; nothing to say is refused."""
+    assert texts(Message(parts=(Text("a b"), Text("c"))), {}, 1) == ["a", "b", "c"]
+    for body in (Message(parts=()), Message(parts=(Text(" "),)), Typing()):
+        with pytest.raises(Refused):
+            texts(body, {}, 10)
+
+
+def test_what_a_text_can_say_is_said_of_the_channel() -> None:
+    """The types of parts that `plain` has words for."""
+    parts: list[Part] = [
+        Text("a"), Image(FILE), Audio(FILE), Voice(FILE), Video(FILE), Document(FILE), Sticker(FILE), Location(1, 2),
+        ContactCard("a"), ChoicesOffered("?"),
+    ]  # fmt: skip
+    assert {str(part.__struct_config__.tag) for part in parts if plain(part, URLS)} == SAYS

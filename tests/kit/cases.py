@@ -43,6 +43,9 @@ class Subject:
     def adapter(self) -> Adapter:
         return self.registration.build(self.endpoint_id, self.config)
 
+    def __str__(self) -> str:
+        return self.registration.type
+
     def raw(
         self, body: bytes, *, id: str = "raw-1", headers: Mapping[str, str] | None = None, **facts: Any
     ) -> RawInbound:
