@@ -107,7 +107,11 @@ class Identified:
     def _adopt(self, item: Item, contact: ContactId) -> None:
         self.contact_of[id(item)] = contact
         proves = item.envelope is not None and isinstance(item.envelope.body, AddressChange)
+        proofs = {key for key, _ in identifying(item.claims)}
         for key, claim in item.claims:
+            if key not in proofs:
+                # What somebody says of himself is kept with him, and finds nobody: not even who says the same.
+                key = MatchKey(f"said:{contact}:{key}")  # noqa: PLW2901
             if self._passed_on(item, key):
                 self._held[key] = contact
                 self._taken.append((contact, self._now, key))

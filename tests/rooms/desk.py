@@ -18,7 +18,7 @@ from adapters.base import (
     Sent,
 )
 from gateway.directory import Mounted
-from normalizer.address import Address, Scheme
+from normalizer.address import Address, Scheme, parse_address
 from normalizer.envelope import (
     AddressChange,
     AddressClaim,
@@ -54,7 +54,7 @@ class Desk:
             raise Malformed("a frame without an id")
         own = Address(Scheme.WEB, f"desk/{raw.session}")
         claims: tuple[AddressClaim, ...] = (AddressClaim(own, Evidence.CHANNEL),)
-        claims += tuple(AddressClaim(Address(Scheme.MAILTO, said), Evidence.CLAIMED) for said in frame.get("says", ()))
+        claims += tuple(AddressClaim(parse_address(said), Evidence.CLAIMED) for said in frame.get("says", ()))
         key = f"{raw.session}:{frame['id']}"
         body: Message | AddressChange = Message(parts=(Text(frame.get("text", "")),))
         if "person" in frame:

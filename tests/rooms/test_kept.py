@@ -140,12 +140,12 @@ async def test_one_session_cannot_be_two_persons(world: World) -> None:
 async def test_two_who_type_the_same_address_stay_two(world: World) -> None:
     """What was typed proves nothing: a stranger who types your address is not you."""
     for session in ("s1", "s2"):
-        await world.frame(session, id="1", text="hi", says=["ann@example.org"])
+        await world.frame(session, id="1", text="hi", says=["mailto:ann@example.org"])
     assert [await world.talk(one) for one in await world.conversations()] == [["customer: hi"]] * 2
 
 
 async def test_nobody_is_linked_to_whom_he_claims_to_be(world: World) -> None:
-    await world.frame("s1", id="1", text="hi", says=["ann@example.org"])
+    await world.frame("s1", id="1", text="hi", says=["mailto:ann@example.org"])
     await world.frame("s2", id="1", text="hi")
-    await world.frame("s2", id="2", text="hi", says=["ann@example.org"])
+    await world.frame("s2", id="2", text="hi", says=["mailto:ann@example.org"])
     assert world.table("contact", "parent_id") == [(None,), (None,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.rooms import line
 from tests.rooms.world import World, text
 
 OLD, NEW = "16505551234", "16505559999"
@@ -57,3 +58,12 @@ async def test_he_may_get_his_old_number_back(world: World) -> None:
     for update in updates:
         await world.post(update)
     assert len(await world.conversations()) == 1
+
+
+async def test_what_somebody_merely_says_of_himself_finds_nobody(world: World) -> None:
+    """He names a number that is not his; who calls from it, not vouched for either, is still somebody else."""
+    await world.frame("visitor", id="1", text="call me", says=["tel:+16505551234"])
+    await world.frame("+16505551234", endpoint=line.ENDPOINT, id="2", text="who is it", claimed=True)
+    assert len(await world.conversations()) == 2
+    await world.frame("visitor", id="3", text="again", says=["tel:+16505551234"])
+    assert len(await world.conversations()) == 2
