@@ -29,7 +29,9 @@ from tests.kit import (
     check_forged,
     check_inbound,
     check_outbound,
+    check_parsed,
     check_refused,
+    check_rendered,
     check_survives,
 )
 from tests.kit.contract import shown
@@ -42,6 +44,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("case", [*MIME, *EVENTS], ids=str)
 def test_inbound(case: InboundCase) -> None:
     check_inbound(SUBJECT, case)
+    check_parsed(SUBJECT, case)
 
 
 @pytest.mark.parametrize("case", PARSED, ids=str)
@@ -57,6 +60,7 @@ def test_inbound_in_pieces(case: InboundCase) -> None:
 @pytest.mark.parametrize("case", OUTBOUND, ids=str)
 def test_outbound(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
+    check_rendered(SUBJECT, case)
 
 
 # --- who posts --------------------------------------------------------------------------------------------------------

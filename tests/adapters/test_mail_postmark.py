@@ -34,6 +34,8 @@ from tests.kit import (
     check_forged,
     check_inbound,
     check_outbound,
+    check_parsed,
+    check_rendered,
     check_survives,
     mutations,
 )
@@ -48,6 +50,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("case", [*MIME, *EVENTS], ids=str)
 def test_inbound(case: InboundCase) -> None:
     check_inbound(SUBJECT, case)
+    check_parsed(SUBJECT, case)
 
 
 @pytest.mark.parametrize("case", PARSED, ids=str)
@@ -67,6 +70,7 @@ def test_a_mail_without_an_id_has_postmarks() -> None:
 @pytest.mark.parametrize("case", OUTBOUND, ids=str)
 def test_outbound(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
+    check_rendered(SUBJECT, case)
 
 
 # --- who posts --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,16 @@ from tests.adapters.mail_sendgrid.support import (
     signed,
     whole,
 )
-from tests.kit import InboundCase, OutboundCase, check_forged, check_inbound, check_outbound, check_survives
+from tests.kit import (
+    InboundCase,
+    OutboundCase,
+    check_forged,
+    check_inbound,
+    check_outbound,
+    check_parsed,
+    check_rendered,
+    check_survives,
+)
 from tests.kit.contract import shown
 from tests.kit.forge import forged_body, forged_header
 
@@ -43,6 +52,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("case", [*MIME, *EVENTS], ids=str)
 def test_inbound(case: InboundCase) -> None:
     check_inbound(SUBJECT, case)
+    check_parsed(SUBJECT, case)
 
 
 @pytest.mark.parametrize("case", PARSED, ids=str)
@@ -56,6 +66,7 @@ def test_inbound_in_pieces(case: InboundCase) -> None:
 @pytest.mark.parametrize("case", OUTBOUND, ids=str)
 def test_outbound(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
+    check_rendered(SUBJECT, case)
 
 
 # --- who posts --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ from tests.kit import (
     check_forged,
     check_inbound,
     check_outbound,
+    check_parsed,
+    check_rendered,
     check_survives,
     mutations,
 )
@@ -51,6 +53,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("case", [*MIME, *MAILS, *NOTICES, *EVENTS], ids=str)
 def test_inbound(case: InboundCase) -> None:
     check_inbound(SUBJECT, case)
+    check_parsed(SUBJECT, case)
 
 
 def test_a_mail_without_an_id_has_amazons() -> None:
@@ -62,6 +65,7 @@ def test_a_mail_without_an_id_has_amazons() -> None:
 @pytest.mark.parametrize("case", OUTBOUND, ids=str)
 def test_outbound(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
+    check_rendered(SUBJECT, case)
 
 
 # --- who posts --------------------------------------------------------------------------------------------------------

@@ -154,9 +154,13 @@ CASES: Sequence[OutboundCase] = [
     failing("spam, it thinks", refused(554, "5.7.1 looks like spam"), "Refused", {**NO, "provider_code": "554 5.7.1"}),
     failing("too large", refused(552, "5.3.4 too large"), "Refused", NO),
     failing("a syntax that it does not know", refused(501, "5.5.4 syntax"), "Refused", NO),
-    failing("no connection", NotReached("x"), "NotReached", {**LATER, "retry_after_s": 60.0}),
-    failing("no answer", NoAnswer("x"), "NoAnswer", {"certain": False}),
-    failing("taken, in words that can not be read", Reply(250, {}, b"\xff"), "NoAnswer", {"certain": False}),
+    failing("no answer", NoAnswer("no answer came in time"), "NoAnswer", {"certain": False}),
     failing("an answer that is none", Reply(199, {}, b"{}"), "NoAnswer", {"certain": False}),
 ]  # fmt: skip
 """What a mail looks like is in test_compose.py."""
+
+UNSPOKEN: Sequence[OutboundCase] = [
+    failing("no connection", NotReached("x"), "NotReached", {**LATER, "retry_after_s": 60.0}),
+    failing("taken, in words that can not be read", Reply(250, {}, b"\xff"), "NoAnswer", {"certain": False}),
+]
+"""What can not be typed as an answer for `throughline render`."""

@@ -5,13 +5,19 @@ import pytest
 
 from adapters._mail.sending import SmtpConfig, sender_of
 from adapters.base import Login, MailCall, Refused, Reply
-from tests.adapters._mail.outbound import CASES, ID, OURS, ctx, message
+from tests.adapters._mail.outbound import CASES, ID, OURS, UNSPOKEN, ctx, message
 from tests.adapters.mail.support import CONFIG, SUBJECT
-from tests.kit import OutboundCase, Subject, check_outbound, drive
+from tests.kit import OutboundCase, Subject, check_outbound, check_rendered, drive
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_outbound(case: OutboundCase) -> None:
+    check_outbound(SUBJECT, case)
+    check_rendered(SUBJECT, case)
+
+
+@pytest.mark.parametrize("case", UNSPOKEN, ids=str)
+def test_what_nobody_says(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
 
 
