@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPResponseException
@@ -228,9 +228,10 @@ def _options(client: SMTP, call: MailCall, whole: bytes) -> list[bytes] | Reply:
 async def _hand_over(client: SMTP, data: bytes, stage: Stage) -> SMTPResponse:
     """The message, and the answer to its end. Piece by piece: what was not written surely did not go out."""
     protocol, transport = client.protocol, client.transport
-    if protocol is None or not isinstance(transport, asyncio.WriteTransport):
+    if protocol is None or transport is None:
         raise ConnectionError
-    writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+    # By what it can do: uvloop's transports are no subclasses of asyncio's.
+    writer = asyncio.StreamWriter(cast(asyncio.WriteTransport, transport), protocol, None, asyncio.get_running_loop())
     try:
         for start in range(0, len(data), CHUNK_BYTES):
             writer.write(data[start : start + CHUNK_BYTES])
