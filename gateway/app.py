@@ -189,13 +189,15 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         draining=lambda: state.draining,
         migrated=lambda: state.migrated,
         disk_full=lambda: state.disk == "intake_stopped",
+        silent=lambda: heard.silent,
         peer_digest=lambda peer: blake2b(peer.encode(), key=peer_key, digest_size=8).hexdigest(),
     )
     made.append(live.Sockets(core))
     owner = ids.new("node")
     reader = heavy_reader(core)
     rooms = processor(core, owner, report, reader), performer(core, owner, report)
-    return House(core, *rooms, listeners(core, owner), reader, state)
+    heard = listeners(core, owner)
+    return House(core, *rooms, heard, reader, state)
 
 
 def _highest(store: Store) -> int:

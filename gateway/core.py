@@ -43,5 +43,7 @@ class Core(Struct, frozen=True, kw_only=True):
     """True once the database has our tables."""
     disk_full: Callable[[], bool]
     """True while the disk has too little room for the intake."""
+    silent: Callable[[], list[str]]
+    """Sources that nobody has heard for too long."""
     peer_digest: Callable[[str], str]
     """A caller's network address as a keyed digest."""

@@ -231,7 +231,9 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     core.metrics.ready.set(0 if missing else 1)
     if missing:
         return problem(503, missing)
-    return web.json_response({"status": "ready"})
+    # A mailbox that is silent is somebody's trouble, and no reason to send requests elsewhere.
+    silent = core.silent()
+    return web.json_response({"status": "ready"} | ({"silent": silent} if silent else {}))
 
 
 async def _missing(core: Core) -> str | None:

@@ -12,7 +12,9 @@ from gateway.api.problems import Problem
 from gateway.clock import Clock
 from gateway.credentials import Credentials
 from gateway.directory import Mounted, from_ms
-from gateway.store import overview
+from gateway.listen.base import ListenSettings, silent_after_s, sources_of
+from gateway.store import cursors, overview
+from gateway.store.cursors import SourceRow
 from gateway.store.overview import FailureRow, QueueRow
 from gateway.store.tx import Tx
 from normalizer.ids import ChannelId
@@ -36,20 +38,38 @@ async def _health(api: Api, channel: ChannelId, mounted: Mounted, account: str |
     probed = await probe(mounted, account, core.credentials, core.clock, settings.probe_timeout_ms)
     since = core.store.now() - settings.failures_window_ms
 
-    def look(tx: Tx) -> tuple[dict[str, int], list[FailureRow]]:
-        return overview.waiting_of(tx, channel), overview.failures_of(tx, channel, since, settings.failures_shown)
+    def look(tx: Tx) -> tuple[dict[str, int], list[FailureRow], list[SourceRow]]:
+        failures = overview.failures_of(tx, channel, since, settings.failures_shown)
+        return overview.waiting_of(tx, channel), failures, cursors.every(tx)
 
-    waiting, failures = await core.store.read(look)
+    waiting, failures, rows = await core.store.read(look)
+    heard = heard_of(mounted, rows, core.store.now(), core.config.listen)
     return shapes.ChannelHealth(
         channel_id=channel,
         endpoint_id=mounted.id,
         type=mounted.type,
-        ok=probed.ok,
+        ok=probed.ok and all(source.ok for source in heard),
         detail=probed.detail,
         checked_at=core.clock.now(),
+        sources=heard,
         waiting=waiting,
         failures=tuple(views.failure(row) for row in failures),
     )
+
+
+def heard_of(
+    mounted: Mounted, rows: list[SourceRow], now: int, settings: ListenSettings
+) -> tuple[shapes.SourceView, ...]:
+    """A source that nobody has heard yet is not well, either."""
+    known = {row.name: row for row in rows if row.endpoint_id == mounted.id}
+    views = []
+    for source in sources_of(mounted):
+        row = known.get(source.name)
+        heard, trouble = (None, None) if row is None else (row.heard_at, row.trouble)
+        fresh = heard is not None and now - heard <= silent_after_s(source, settings) * 1000
+        at = None if heard is None else from_ms(heard)
+        views.append(shapes.SourceView(name=source.name, ok=fresh and trouble is None, heard_at=at, trouble=trouble))
+    return tuple(views)
 
 
 async def probe(

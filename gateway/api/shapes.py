@@ -265,6 +265,17 @@ class FailureView(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
+class SourceView(Struct, frozen=True, kw_only=True):
+    """Something that the gateway dials or asks itself: a mailbox, a socket, pages of what was missed."""
+
+    name: str
+    ok: bool
+    heard_at: Instant | None
+    """The last sign of life, by whichever node."""
+    trouble: str | None
+    """Why it is not heard, as a code."""
+
+
 class ChannelHealth(Struct, frozen=True, kw_only=True):
     channel_id: ChannelId
     endpoint_id: str
@@ -273,6 +284,8 @@ class ChannelHealth(Struct, frozen=True, kw_only=True):
     detail: str
     """What the provider said when it was asked."""
     checked_at: Instant
+    sources: tuple[SourceView, ...]
+    """Of the channel's endpoint; one that is not heard makes the channel not `ok`."""
     waiting: dict[str, int]
     """Commands that are not performed yet, by kind."""
     failures: tuple[FailureView, ...]

@@ -37,6 +37,11 @@ class Listeners:
         self._ended.set()
         self._log = lines("listen")
 
+    @property
+    def silent(self) -> list[str]:
+        """What nobody has heard for too long, as `endpoint/source`."""
+        return sorted(f"{keeper.mounted.id}/{keeper.source.name}" for keeper in self._silent)
+
     async def run(self) -> None:
         """Until `stop`. Raises what ended a keeper."""
         self._ended.clear()

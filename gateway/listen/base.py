@@ -17,7 +17,7 @@ from gateway.directory import Mounted
 from gateway.store import cursors
 from gateway.store.cursors import Lease, Step
 from gateway.store.store import Store, StoreUnavailable
-from gateway.wake import Wake
+from gateway.wake import Bell, Wake
 
 T = TypeVar("T")
 
@@ -111,9 +111,22 @@ class Post:
         self.settings = parts.settings
         self.cursor: str | None = None
         self.heard_at: int | None = None
-        self.trouble: str | None = None
         self.is_well = False
+        self.changed = Bell()
+        """There is something to tell of it before the next renewal."""
+        self._trouble: str | None = None
         self.memory: dict[str, Any] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not heard now."""
+        return self._trouble
+
+    @trouble.setter
+    def trouble(self, code: str | None) -> None:
+        if code != self._trouble:
+            self._trouble = code
+            self.changed.ring()
 
     def heard(self) -> None:
         """The source gave a sign of life."""
@@ -122,6 +135,8 @@ class Post:
     def established(self) -> None:
         """It is heard: whatever was wrong is over."""
         self.heard()
+        if not self.is_well:
+            self.changed.ring()
         self.is_well, self.trouble = True, None
 
     async def find_cursor(self) -> str | None:

@@ -80,7 +80,7 @@ class Keeper:
 
     async def _renew(self, post: Post) -> None:
         while True:
-            await asyncio.sleep(self._beat_s)
+            await post.changed.wait(self._beat_s)
             with suppress(StoreUnavailable):
                 await self.parts.store.write(lambda tx: self._renewed(tx, post))
 

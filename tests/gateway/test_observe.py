@@ -174,3 +174,8 @@ def test_sizes_and_seconds_fall_into_their_buckets() -> None:
     assert value("throughline_batch_size_bucket", {"room": "process", "le": "32.0"}) == 0
     assert value("throughline_batch_size_bucket", {"room": "process", "le": "64.0"}) == 1
     assert value("throughline_commit_seconds_bucket", {"room": "process", "le": "0.005"}) == 1
+
+
+def test_a_library_that_quotes_mails_and_passwords_is_silent(output: io.StringIO) -> None:
+    logging.getLogger("aioimaplib.aioimaplib").error("unknown data received b'Dear Ann'")
+    assert output.getvalue() == ""

@@ -6,7 +6,7 @@ import asyncio
 
 from adapters.base import Outcome
 from gateway.wake import Bell, Wake
-from normalizer.ids import IntakeId, LegId
+from normalizer.ids import EndpointId, IntakeId, LegId
 
 LEG, OTHER = LegId("leg_1"), LegId("leg_2")
 
@@ -93,3 +93,20 @@ async def test_nothing_is_kept_for_who_does_not_wait_any_more() -> None:
     await asyncio.sleep(0)
     assert not wake._outcomes
     wake.outcome(IntakeId(1), Outcome())
+
+
+async def test_whether_it_rang() -> None:
+    bell = Bell()
+    assert not await bell.wait(0.001)
+    bell.ring()
+    assert await bell.wait(0.001)
+
+
+async def test_what_was_missed_rings_for_every_source_of_the_endpoint() -> None:
+    wake = Wake()
+    one, two = wake.missing(EndpointId("a"), "one"), wake.missing(EndpointId("a"), "two")
+    other = wake.missing(EndpointId("b"), "one")
+    wake.missed(EndpointId("a"))
+    assert [await bell.wait(0.001) for bell in (one, two, other)] == [True, True, False]
+    assert wake.missing(EndpointId("a"), "one") is one
+    wake.missed(EndpointId("nobody"))

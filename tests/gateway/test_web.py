@@ -64,8 +64,24 @@ async def test_what_is_acknowledged_is_stored(place: Place) -> None:
 
 async def test_nothing_is_acknowledged_while_nothing_can_be_stored(place: Place) -> None:
     """Somebody else has the database: it is 503, which the provider repeats, and never 2xx or 4xx."""
+    missed = place.core.wake.missing(EndpointId("wa"), "missed")
+    assert await post(place) == 200
+    assert not await missed.wait(0)
     with nobody_else_writes(place.core.store):
         assert await post(place) == 503
+    assert await missed.wait(0), "it may be pulled"
+
+
+async def test_a_source_that_is_silent_is_told_of_and_takes_no_node_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def readyz() -> tuple[int, Any]:
+        async with place.http.get(f"{place.url}/readyz") as answer:
+            return answer.status, await answer.json()
+
+    assert await readyz() == (200, {"status": "ready"})
+    monkeypatch.setattr(type(place.house.listeners), "silent", ["wa/missed"])
+    assert await readyz() == (200, {"status": "ready", "silent": ["wa/missed"]})
 
 
 async def test_it_is_taken_again_when_the_trouble_is_over(place: Place) -> None:
