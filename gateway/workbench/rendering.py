@@ -61,6 +61,7 @@ class _Leg(Struct, frozen=True, kw_only=True):
     native_thread: str | None = None
     window_until: Annotated[datetime, Meta(tz=True)] | None = None
     last_inbound: str | None = None
+    subject: str | None = None
 
 
 class _Context(Struct, frozen=True, kw_only=True):
@@ -68,6 +69,7 @@ class _Context(Struct, frozen=True, kw_only=True):
 
     now: Annotated[datetime, Meta(tz=True)] | None = None
     account: str | None = None
+    hook_url: str = ""
     leg: _Leg = _Leg()
     echo_key: str | None = None
     attempt: int = 1
@@ -179,11 +181,13 @@ def _send_context(given: _Context, message: Envelope, now: datetime) -> SendCont
     return SendContext(
         now=given.now or now,
         account=given.account or message.account,
+        hook_url=given.hook_url,
         leg=LegView(
             address=address,
             native_thread=given.leg.native_thread or message.native_thread,
             window_until=given.leg.window_until,
             last_inbound=ExternalId(last) if last else None,
+            subject=given.leg.subject,
         ),
         echo_key=given.echo_key or message.id,
         attempt=given.attempt,

@@ -311,3 +311,43 @@ def test_no_line_is_too_odd(line: Any) -> None:
     for commands in (parse_lines, render_lines):
         (out,) = commands("whatsapp", SETTINGS, as_lines(line), FrozenClock())
         assert isinstance(json.loads(out), dict)
+
+
+# --- mails --------------------------------------------------------------------------------------------------------
+
+MAILBOX = {
+    "addresses": ["support@shop.example"], "token_keys": ["k" * 32], "imap_host": "imap.shop.example",
+    "imap_password": "pass-in", "smtp_host": "smtp.shop.example", "smtp_user": "desk", "smtp_password": "pass-out",
+}  # fmt: skip
+LETTER = {
+    "envelope": {"body": {"parts": [{"type": "text", "text": "Hello"}]}, "to": "mailto:joe@x.example"},
+    "context": {"leg": {"subject": "A question", "last_inbound": "q1@x.example"}},
+}
+
+
+def mailed(*replies: dict[str, Any]) -> dict[str, Any]:
+    line = json.dumps({**LETTER, "replies": replies}).encode()
+    (shown,) = render_lines("mail", MAILBOX, [line], FrozenClock())
+    found: dict[str, Any] = json.loads(shown)
+    return found
+
+
+def test_a_mail_is_shown_as_it_would_go_out() -> None:
+    """With the credential in its place, and the subject of what it answers."""
+    (call,) = mailed({"status": 250, "body": "2.0.0 queued"})["calls"]
+    assert (call["kind"], call["server"]["host"], call["login"]["secret"]) == ("mail", "smtp.shop.example", "pass-out")
+    assert (call["sender"], call["recipients"]) == ("support@shop.example", ["joe@x.example"])
+    assert "Subject: Re: A question\r\n" in call["body"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("5.1.1 nobody", "550 5.1.1"), ('{"text":"5.2.1 closed","refused":{"joe@x.example":[550,"5.2.1"]}}', "550 5.2.1")],
+)
+def test_a_mail_server_answers_in_its_own_words_or_in_full(body: str, code: str) -> None:
+    error = mailed({"status": 550, "body": body})["outcome"]["error"]
+    assert (error["class"], error["provider_code"]) == ("Unreachable", code)
+
+
+def test_a_mail_server_that_says_nothing() -> None:
+    assert mailed({"status": 0})["outcome"]["error"]["certain"] is False
