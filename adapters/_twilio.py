@@ -114,24 +114,25 @@ def is_json(raw: RawInbound) -> bool:
     return raw.method == "POST" and "json" in raw.headers.get("content-type", "").lower()
 
 
-def events(raw: RawInbound, channel_type: str) -> list[Envelope]:
+def events(raw: RawInbound, channel_type: str, account: str | None) -> list[Envelope]:
     """Event streams and hooks of other products come as JSON: kept, one by one. Raises Malformed."""
     try:
         found = msgspec.json.decode(raw.body, type=list[Raw] | dict[str, Raw])
         slices = found if isinstance(found, list) else [Raw(raw.body)]
-        return [_event(raw, channel_type, slice_, place) for place, slice_ in enumerate(slices)]
+        return [_event(raw, channel_type, account, slice_, place) for place, slice_ in enumerate(slices)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("neither a form nor JSON") from None
 
 
-def _event(raw: RawInbound, channel_type: str, slice_: Raw, place: int) -> Envelope:
+def _event(raw: RawInbound, channel_type: str, account: str | None, slice_: Raw, place: int) -> Envelope:
     try:
         event = msgspec.json.decode(slice_, type=_Event)
     except msgspec.ValidationError:
         event = _Event()
     kind = event.type[:MAX_WORD] if isinstance(event.type, str) else "unknown"
     key = f"event:{event.id}" if isinstance(event.id, str) and event.id else None
-    return envelope(raw, channel_type, Unsupported(what=f"event:{kind}", visible=False), slice_, key=key, place=place)
+    body = Unsupported(what=f"event:{kind}", visible=False)
+    return envelope(raw, channel_type, body, slice_, key=key, place=place, account=account)
 
 
 # --- signatures ---------------------------------------------------------------------------------------------------

@@ -53,14 +53,15 @@ def parse(raw: RawInbound, accounts: Accounts) -> list[e.Envelope]:
     """Raises Malformed."""
     if raw.origin == "pulled":
         return [_message(raw, _found(raw.body), accounts, (RECOVERED,))]
+    notices = next(iter(accounts), None)  # what is told to the whole endpoint is the first channel's
     if is_json(raw):
-        return events(raw, CHANNEL_TYPE)
+        return events(raw, CHANNEL_TYPE, notices)
     form = form_of(raw)
     if not form:
         raise Malformed("a request without fields")
     if not form.text(*SID):
         what = form.text("Level", "EventType")[:MAX_WORD] or "unknown"
-        return [envelope(raw, CHANNEL_TYPE, e.Unsupported(what=what, visible=False), form.slice())]
+        return [envelope(raw, CHANNEL_TYPE, e.Unsupported(what=what, visible=False), form.slice(), account=notices)]
     status = form.text("MessageStatus", "SmsStatus").lower()
     is_ours = status not in ("", "received", "receiving")
     return [_receipt(raw, form, status, accounts) if is_ours else _message(raw, form, accounts)]
@@ -87,7 +88,7 @@ def _message(raw: RawInbound, form: Form, accounts: Accounts, failures: tuple[e.
         raw,
         CHANNEL_TYPE,
         _body(form, party, parts, (*failures, *lost)),
-        form.slice(),
+        msgspec.Raw(raw.body) if raw.origin == "pulled" else form.slice(),
         key=form.text(*SID),
         account=account,
         party=party,

@@ -34,6 +34,7 @@ def test_told_and_found_are_the_same_message() -> None:
     case = ROWS[0]
     (found,) = SUBJECT.adapter.parse(SUBJECT.raw(case.body, **case.facts()))
     assert (found.id, found.dedupe_keys, found.account) == (told.id, told.dedupe_keys, told.account)
+    assert json.loads(bytes(found.raw or b"")) == json.loads(case.body)
     assert isinstance(told.body, Message)
     assert isinstance(found.body, Message)
     assert found.body.parts == told.body.parts
