@@ -35,12 +35,18 @@ ENDPOINT = EndpointId("desk")
 
 
 class Desk:
-    """Body: `{"id", "text"}`, or `{"id", "person"}` for a visitor who proved who he is; the session names him."""
+    """Body: `{"id", "text", "subject"}`, or `{"id", "person"}` for a visitor who proved who he is; the session names
+    him.
+    """
 
     capabilities = Capabilities(answers="processed", live=True, states=True)
     keys: tuple[str, ...] | None = None
     """Names of the event instead of its own."""
     observed = False
+
+    def __init__(self) -> None:
+        self.contexts: list[SendContext] = []
+        """What every send was told."""
 
     def verify(self, raw: RawInbound) -> None:
         return None
@@ -56,7 +62,7 @@ class Desk:
         claims: tuple[AddressClaim, ...] = (AddressClaim(own, Evidence.CHANNEL),)
         claims += tuple(AddressClaim(parse_address(said), Evidence.CLAIMED) for said in frame.get("says", ()))
         key = f"{raw.session}:{frame['id']}"
-        body: Message | AddressChange = Message(parts=(Text(frame.get("text", "")),))
+        body: Message | AddressChange = Message(parts=(Text(frame.get("text", "")),), subject=frame.get("subject"))
         if "person" in frame:
             person = Address(Scheme.WEB, f"desk/user/{frame['person']}")
             body = AddressChange(new=(AddressClaim(person, Evidence.VERIFIED),), reason="identified")
@@ -77,6 +83,7 @@ class Desk:
         ]
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
+        self.contexts.append(ctx)
         yield PushCall()
         return Sent()
 
