@@ -11,6 +11,7 @@ import asyncio
 import pickle
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
@@ -25,6 +26,8 @@ from normalizer.ids import EndpointId
 START_S = 30.0
 """How long a new reader may take to import what it needs."""
 LENGTH_BYTES = 8
+STREAM_BYTES = 1_048_576
+"""Read ahead from the pipe."""
 PROGRAM = "from gateway.heavy import main; main()"
 
 Plans = Mapping[EndpointId, tuple[str, Any]]
@@ -87,8 +90,9 @@ class HeavyReader:
     async def _running(self) -> asyncio.subprocess.Process:
         """Started and ready: the time limit of a row is its own."""
         if self._process is None:
-            pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-            self._process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, **pipes)
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", PROGRAM, stdin=PIPE, stdout=PIPE, limit=STREAM_BYTES
+            )
             try:
                 async with asyncio.timeout(START_S):
                     await _ask(self._process, dict(self._plans))
