@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from adapters.base import Reply, Request
 from tests.chaos.channels.line import Place, Record
@@ -120,7 +121,7 @@ class Hosted:
     async def _post(self, http: aiohttp.ClientSession, request: Request) -> int:
         try:
             async with http.request(
-                request.method, request.url, data=request.body or None, headers=request.headers
+                request.method, URL(request.url, encoded=True), data=request.body or None, headers=request.headers
             ) as answer:
                 await answer.read()
                 return answer.status

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from tests.chaos.channels.line import Open
 from tests.chaos.channels.slack import OverHttp, OverSockets
+from tests.chaos.channels.sms import Sms
 
 LINES: Mapping[str, Open] = {
+    "sms": Sms,
     "slack": OverHttp,
     "slack_socket": OverSockets,
 }

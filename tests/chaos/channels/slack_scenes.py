@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adapters.base import Request
-from adapters.slack.simulator_world import Person, StoredFile
+from adapters.slack.simulator_world import Person, Said, StoredFile
 from normalizer.envelope import (
     AddressChange,
     ChoiceMade,
     Document,
     Edit,
-    Envelope,
     Image,
-    Message,
-    Part,
     Reaction,
     Revoke,
     Text,
-    Unsupported,
 )
+from tests.chaos.channels.becomes import body, message, notice, observed
 from tests.chaos.channels.line import Scene
 
 if TYPE_CHECKING:
@@ -50,7 +45,6 @@ class _Scenes:
         self.room.is_shared = True
         self.last = ""
         """The ts of the last message."""
-        self.asked = ""
 
     def all(self) -> list[Scene]:
         app = f"<@{self.slack.world.bot_user}>"
@@ -72,8 +66,8 @@ class _Scenes:
             Scene("a reaction taken back", lambda: self._reacts(takes_back=True),
                   lambda one: isinstance(one.body, Reaction) and one.body.emoji is None),
             Scene("a deletion", self._deletes, body(Revoke)),
-            Scene("a button", self._presses, message(ChoiceMade, "yes")),
-            Scene("a button of an unseen message", lambda: self._presses(hidden=True), message(ChoiceMade, "yes")),
+            Scene("a button", lambda: self._presses("yes"), message(ChoiceMade, "yes")),
+            Scene("a button of an unseen message", lambda: self._presses("no", hidden=True), message(ChoiceMade, "no")),
             Scene("a form", lambda: self.slack.submit(self.ana, "order", {"b": {"a": {"value": "3"}}}, now()),
                   message(ChoiceMade, "order")),
             Scene("another app", lambda: self._bot(classic=False), observed("deployed by an app")),
@@ -123,19 +117,21 @@ class _Scenes:
     def _deletes(self) -> None:
         self.slack.delete(self.home, self.last, now())
 
-    def _presses(self, *, hidden: bool = False) -> None:
-        if not self.asked:
-            self.asked = self._ask()
-        self.slack.press(self.ana, self.home, self.asked, "yes", now(), hidden=hidden)
+    def _presses(self, value: str, *, hidden: bool = False) -> None:
+        self.slack.press(self.ana, self.home, self._asked(), value, now(), hidden=hidden)
 
-    def _ask(self) -> str:
-        """A question of the app's, from another program that has its token."""
-        blocks = [{"type": "actions", "elements": [BUTTON]}]
-        payload = {"channel": self.home.id, "text": "Shall we?", "blocks": blocks}
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self.slack.world.bot_token}"}
-        url = f"{self.slack.world.api_url}/chat.postMessage"
-        request = Request(method="POST", url=url, headers=headers, body=json.dumps(payload).encode())
-        return str(json.loads(self.slack.answer(request, now()).body)["ts"])
+    def _asked(self) -> str:
+        """A question of the app's, from before this gateway was there."""
+        buttons = [
+            {"type": "button", "action_id": value, "value": value, "text": {"type": "plain_text", "text": f"{value}!"}}
+            for value in ("yes", "no")
+        ]
+        said = Said(
+            self.home, self.slack.world.ts(self.home, now()), self.slack.world.bot_user, "Shall we?", by_app=True
+        )
+        said.blocks = [{"type": "actions", "elements": buttons}]
+        self.slack.world.said[self.home.id, said.ts] = said
+        return said.ts
 
     def _bot(self, *, classic: bool) -> None:
         text = f"deployed by {'a bot' if classic else 'an app'}"
@@ -149,32 +145,6 @@ class _Scenes:
         """And put in again, so that what is under way can be finished."""
         self.slack.uninstall(now())
         self.slack.world.is_installed = True
-
-
-# --- what it becomes --------------------------------------------------------------------------------------------------
-
-Becomes = Callable[[Envelope], bool]
-
-
-def message(kind: type[Part], words: str) -> Becomes:
-    """A message of a customer's with a part of this kind in which these words stand."""
-    return lambda one: any(isinstance(part, kind) and words in repr(one.body) for part in _parts(one))
-
-
-def observed(words: str) -> Becomes:
-    return lambda one: one.observed and message(Text, words)(one)
-
-
-def body(kind: type[Any]) -> Becomes:
-    return lambda one: one.direction == "in" and isinstance(one.body, kind)
-
-
-def notice(what: str) -> Becomes:
-    return lambda one: isinstance(one.body, Unsupported) and one.body.what == what
-
-
-def _parts(one: Envelope) -> tuple[Part, ...]:
-    return one.body.parts if one.direction == "in" and isinstance(one.body, Message) else ()
 
 
 def now() -> datetime:
