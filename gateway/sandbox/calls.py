@@ -16,6 +16,7 @@ from adapters.base import Reply, Request
 from adapters.twilio_voice.simulator import Twilio
 from adapters.twilio_voice.simulator_call import Call
 from adapters.twilio_voice.simulator_doing import Dialling, Gathering, Queued, RecordingIt, Relaying
+from adapters.twilio_voice.simulator_relay import Relay
 from adapters.twilio_voice.simulator_world import OVER, Fault, Heard
 from gateway.core import Core
 from gateway.sandbox.courier import Courier
@@ -40,8 +41,9 @@ from gateway.sandbox.relays import Relays
 from gateway.sandbox.work import at_work
 from gateway.settings import Endpoint
 
+LISTENS = ("talking", "choosing", "recording")
 ANONYMOUS = "anonymous"
-State = Literal["idle", "ringing", "talking", "choosing", "recording", "transfer", "queue", "ended"]
+State = Literal["idle", "ringing", "talking", "choosing", "recording", "transfer", "queue", "waiting", "ended"]
 
 
 class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,11 +190,12 @@ class Calls(Place):
         call = kept.call
         match action:
             case Speak(text=text):
+                self._check_listens(call)
                 self._note(kept, text, "say", now)
-                self._relays.send(call.sid, call.says(text, now))
+                self._send(call, call.says(text, now))
             case Press(digits=digits):
                 self._note(kept, digits, "keys", now)
-                self._relays.send(call.sid, call.presses(digits, now))
+                self._send(call, call.presses(digits, now))
             case Interrupt(heard=heard):
                 self._interrupt(kept, heard)
             case HangUp():
@@ -202,21 +205,29 @@ class Calls(Place):
             case Colleague(status=status):
                 call.colleague(status, now)
             case Lost():
-                self._relays.lose(call.sid)
+                self._relays.lose(_relay(call))
         return call.sid
+
+    def _send(self, call: Call, frames: Sequence[str]) -> None:
+        """There are some only while a relay listens."""
+        if isinstance(call.doing, Relaying):
+            self._relays.send(call.doing.relay, frames)
+
+    def _check_listens(self, call: Call) -> None:
+        if _state(call) not in LISTENS:
+            raise Refused(409, "nobody_listens", f"nobody listens while the call is {_state(call)}")
 
     def _note(self, kept: Kept, text: str, how: str, now: datetime) -> None:
         kept.own.append(Spoken(id=f"c{len(kept.own)}", who="caller", text=text, at=now, how=how))
 
     def _interrupt(self, kept: Kept, heard: str | None) -> None:
         call = kept.call
-        if not isinstance(call.doing, Relaying):
-            raise Refused(409, "nothing_spoken", "nobody listens for an interruption now")
+        relay = _relay(call)
         voice = [spoken for spoken in self._lines(kept) if spoken.who == "voice"]
         said = voice[-1].text if voice else ""
         heard = said[: len(said) // 2] if heard is None or not said.startswith(heard) else heard
         kept.cut[len(voice) - 1] = heard
-        self._relays.send(call.sid, call.doing.relay.interrupts(heard, ms=60 * len(heard)))
+        self._relays.send(relay, relay.interrupts(heard, ms=60 * len(heard)))
 
     # --- what they see --------------------------------------------------------------------------------------------
 
@@ -302,12 +313,19 @@ class Calls(Place):
         self.news.changed()
 
 
+def _relay(call: Call) -> Relay:
+    """Raises Refused."""
+    if not isinstance(call.doing, Relaying) or not call.doing.relay.open:
+        raise Refused(409, "no_socket", "the call has no socket now")
+    return call.doing.relay
+
+
 def _state(call: Call) -> State:
     if call.status in OVER:
         return "ended"
     match call.doing:
         case Relaying(relay=relay):
-            return "talking" if relay.open else "ringing"
+            return "talking" if relay.open else "waiting"
         case Gathering():
             return "choosing"
         case RecordingIt():
@@ -317,7 +335,7 @@ def _state(call: Call) -> State:
         case Queued():
             return "queue"
         case _:
-            return "ringing" if call.status in ("ringing", "queued") else "talking"
+            return "ringing" if call.status in ("ringing", "queued") else "waiting"
 
 
 FAULTS = (

@@ -11,7 +11,6 @@ import aiohttp
 from yarl import URL
 
 from adapters.twilio_voice.simulator import Twilio
-from adapters.twilio_voice.simulator_doing import Relaying
 from adapters.twilio_voice.simulator_relay import Relay
 from gateway.clock import Clock
 from gateway.sandbox.news import News
@@ -23,30 +22,31 @@ class Relays:
     def __init__(self, simulator: Twilio, news: News, clock: Clock) -> None:
         self._simulator, self._news, self._clock = simulator, news, clock
         self._frames: dict[str, asyncio.Queue[str]] = {}
-        """By call: what is to be sent."""
+        """By session: what is to be sent."""
         self._sockets: dict[str, asyncio.Task[None]] = {}
 
     def open(self) -> None:
         """A socket for each session that wants one."""
         for relay in self._simulator.sockets():
-            call = self._call_of(relay)
-            if call not in self._sockets:
-                task = self._sockets[call] = asyncio.create_task(self._run(relay, call), name="relay")
-                task.add_done_callback(partial(self._closed, call))
+            if relay.sid not in self._sockets:
+                task = self._sockets[relay.sid] = asyncio.create_task(self._run(relay), name="relay")
+                task.add_done_callback(partial(self._closed, relay.sid))
 
-    def _closed(self, call: str, task: "asyncio.Task[None]") -> None:
-        del self._sockets[call]
+    def _closed(self, session: str, task: "asyncio.Task[None]") -> None:
+        del self._sockets[session]
+        self._news.changed()
 
-    def send(self, call: str, frames: Sequence[str]) -> None:
+    def send(self, relay: Relay, frames: Sequence[str]) -> None:
         """To nobody, when there is no socket."""
-        queue = self._frames.get(call)
+        queue = self._frames.get(relay.sid)
         for frame in frames:
             if queue is not None:
                 queue.put_nowait(frame)
 
-    def lose(self, call: str) -> None:
+    def lose(self, relay: Relay) -> None:
         """It breaks."""
-        if task := self._sockets.get(call):
+        relay.lost()
+        if task := self._sockets.get(relay.sid):
             task.cancel()
 
     async def close(self) -> None:
@@ -55,11 +55,7 @@ class Relays:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _call_of(self, relay: Relay) -> str:
-        return next(one.sid for one in self._simulator.calls.values()
-                    if isinstance(one.doing, Relaying) and one.doing.relay is relay)  # fmt: skip
-
-    async def _run(self, relay: Relay, call: str) -> None:
+    async def _run(self, relay: Relay) -> None:
         connected = False
         try:
             async with aiohttp.ClientSession() as session:
@@ -67,24 +63,23 @@ class Relays:
                     socket = await self._dialled(session, relay)
                 connected = True
                 async with socket:
-                    await self._talk(relay, call, socket)
+                    await self._talk(relay, socket)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             pass  # the session has failed, as it does at the provider
         finally:
             relay.lost(connected=connected)
-            self._frames.pop(call, None)
-            asyncio.get_running_loop().call_soon(self._news.changed)
+            self._frames.pop(relay.sid, None)
 
     async def _dialled(self, session: aiohttp.ClientSession, relay: Relay) -> aiohttp.ClientWebSocketResponse:
         request = relay.handshake()
         headers = {name: value for name, value in request.headers.items() if name != "upgrade"}
         return await session.ws_connect(URL(request.url, encoded=True), headers=headers)
 
-    async def _talk(self, relay: Relay, call: str, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._frames[call] = asyncio.Queue()
-        self.send(call, relay.opened(self._clock.now()))
+    async def _talk(self, relay: Relay, socket: aiohttp.ClientWebSocketResponse) -> None:
+        queue = self._frames[relay.sid] = asyncio.Queue()
+        self.send(relay, relay.opened(self._clock.now()))
         self._news.seen()
-        speaking = asyncio.create_task(_speak(self._frames[call], socket))
+        speaking = asyncio.create_task(_speak(queue, socket))
         try:
             async for message in socket:
                 relay.take(message.data, self._clock.now())

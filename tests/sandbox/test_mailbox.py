@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from tests.sandbox.demo import ANA, Demo
+import pytest
+
+from normalizer.envelope import Evidence
+from tests.sandbox.demo import ANA, Demo, demo
 from tests.sandbox.test_host import PNG
 
 QUESTION = "How long do I have to return something?"
@@ -36,7 +40,7 @@ async def test_a_sender_whom_nobody_vouches_for_is_only_claimed(running: Demo) -
              for one in (await running.v1(f"/conversations/{item['id']}/envelopes"))["items"]]  # fmt: skip
     evidence = {one["body"]["parts"][0]["text"]: one["party"]["claims"][0]["evidence"] for one in found
                 if one["direction"] == "in"}  # fmt: skip
-    assert evidence == {QUESTION: "channel", "Where is my order?": "claimed"}
+    assert evidence == {QUESTION: Evidence.CHANNEL, "Where is my order?": Evidence.CLAIMED}
 
 
 async def test_a_file_comes_in_the_mail(running: Demo) -> None:
@@ -50,11 +54,16 @@ async def test_a_file_comes_in_the_mail(running: Demo) -> None:
     assert [part["type"] for part in found[0]["body"]["parts"]] == ["text", "image"]
 
 
-async def test_a_mail_that_is_not_taken_now_is_sent_again(running: Demo) -> None:
-    assert (await running.switch("mail", faults=["unreached"]))["faults"] == ["unreached"]
-    await running.act("mail", type="mail", text=QUESTION)
-    await running.see("mail", theirs)
-    assert (await running.get("/sandbox/api"))["places"][-1]["switches"]["faults"] == []
+@pytest.mark.parametrize("fault", ["unreached", "later", "slow_down"])
+async def test_a_mail_that_is_not_taken_now_is_sent_again(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters._mail.codes.FIRST_RETRY_S", 0.1)
+    async with demo(tmp_path, THROUGHLINE_ROOMS__RETRY_BASE_MS="100") as running:
+        assert (await running.switch("mail", faults=[fault]))["faults"] == [fault]
+        await running.act("mail", type="mail", text=QUESTION)
+        assert len(theirs(await running.see("mail", theirs))) == 1
+        assert (await running.get("/sandbox/api"))["places"][-1]["switches"]["faults"] == []
 
 
 async def test_the_same_mail_twice_is_one_question(running: Demo) -> None:
