@@ -56,6 +56,12 @@ class _Protocol(IMAP4ClientProtocol):  # type: ignore[misc]
         for start in range(0, len(d), SLICE_BYTES):
             super().data_received(d[start : start + SLICE_BYTES])
 
+    def send(self, line: str, scrub: str | None = None) -> None:
+        """Raises Trouble for a line that is gone. asyncio would say nothing about it, uvloop would call it a defect."""
+        if self.transport.is_closing():
+            raise Trouble("hung_up")
+        super().send(line, scrub)
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._lost("hung_up")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 
 from adapters.base import Server
 from gateway.listen.base import ListenSettings, Trouble
@@ -94,6 +95,20 @@ async def test_silence_ends_a_connection_and_signs_of_life_keep_it() -> None:
         before = len(heard)
         await client.noop()
         assert len(heard) > before
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_nothing_is_said_on_a_line_that_is_gone(run: Callable[[Any], None]) -> None:
+    """uvloop, which the gateway runs on, calls it a defect of ours."""
+
+    async def too_late() -> None:
+        async with dialled(Script()) as client:
+            pass
+        with pytest.raises(Trouble) as ended:
+            await client.noop()
+        assert ended.value.code == "hung_up"
+
+    run(too_late())
 
 
 async def test_a_command_without_an_answer() -> None:
