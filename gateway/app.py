@@ -186,6 +186,7 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         metrics=metrics,
         report=report,
         sockets=lambda: made[0],
+        large_bodies=asyncio.Semaphore(config.server.max_large_bodies),
         draining=lambda: state.draining,
         migrated=lambda: state.migrated,
         disk_full=lambda: state.disk == "intake_stopped",

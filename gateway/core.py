@@ -1,5 +1,6 @@
 """What the composition root has built, as the surfaces (HTTP, sockets, API, sandbox) get it."""
 
+from asyncio import Semaphore
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ class Core(Struct, frozen=True, kw_only=True):
     report: Report
     sockets: "Callable[[], Sockets]"
     """All live sockets of this process."""
+    large_bodies: Semaphore
+    """Turns of those who send bodies of more than `server.max_body_bytes`."""
     draining: Callable[[], bool]
     """True once a stop was asked for."""
     migrated: Callable[[], bool]

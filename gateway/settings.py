@@ -41,6 +41,9 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Networks (CIDR) of our own proxies, whose `X-Forwarded-For` is believed."),
     ] = ()
     max_body_bytes: Annotated[int, Meta(ge=3 * 1024 * 1024, description="A larger request is 413.")] = 4_194_304
+    max_large_bodies: Annotated[
+        Positive, Meta(description="So many larger ones, where a channel has them, are read at once; others wait.")
+    ] = 8
     body_timeout_ms: Annotated[Positive, Meta(description="A slower sender of a body is cut off.")] = 10_000
     write_timeout_ms: Annotated[Positive, Meta(description="An inbound that is not durable by then is 503.")] = 1_500
     drain_timeout_ms: Annotated[Positive, Meta(description="How long a stop may take to finish what is claimed.")] = (

@@ -7,6 +7,7 @@ line the channel itself has the answer to it.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -63,10 +64,11 @@ async def _hook(core: Core, mounted: Mounted, request: web.Request) -> web.Strea
     if core.disk_full() and not isinstance(mounted.adapter, Ringing):
         return _refused(core, mounted, request, 503, "disk_full", retry_after_s=60)
     type_, able = request.content_type, mounted.adapter.capabilities
-    if type_ not in able.content_types and request.body_exists:
+    if type_ not in able.content_types:
         if type_ == "multipart/form-data":
             return await _upload(core, mounted, request)
-        return _refused(core, mounted, request, 415, "wrong_content_type")
+        if request.body_exists:
+            return _refused(core, mounted, request, 415, "wrong_content_type")
     most = max(core.config.server.max_body_bytes, able.max_body_bytes or 0)
     content = request.content
     try:
@@ -86,17 +88,21 @@ async def _body(core: Core, request: web.Request, most: int) -> bytes:
     """Raises TimeoutError, HTTPRequestEntityTooLarge. Who may send more may take longer, at the same least pace."""
     server = core.config.server
     async with asyncio.timeout(server.body_timeout_ms / 1000 * most / server.max_body_bytes):
-        return await (request.read() if most == server.max_body_bytes else _read_large(request, most))
+        return await (request.read() if most == server.max_body_bytes else _read_large(core, request, most))
 
 
-async def _read_large(request: web.Request, most: int) -> bytes:
-    """More than aiohttp's own limit, which is the same for all routes."""
-    body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > most:
-            raise web.HTTPRequestEntityTooLarge(most, len(body))
-    return bytes(body)
+async def _read_large(core: Core, request: web.Request, most: int) -> bytes:
+    """More than aiohttp's own limit, which is the same for all routes. Nobody has proven yet who he is: those who send
+    more than that wait for each other."""
+    body, usual = bytearray(), core.config.server.max_body_bytes
+    async with AsyncExitStack() as large:
+        async for piece in request.content.iter_any():
+            if len(body) <= usual < len(body) + len(piece):
+                await large.enter_async_context(core.large_bodies)
+            body += piece
+            if len(body) > most:
+                raise web.HTTPRequestEntityTooLarge(most, len(body))
+        return bytes(body)
 
 
 async def _inbound(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.StreamResponse:

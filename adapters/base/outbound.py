@@ -201,7 +201,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     echo_wait_ms: int = 20_000
     """How long a send in doubt waits for its echo before it is repeated once or parked."""
     content_types: frozenset[str] = frozenset({"application/json"})
-    """Of webhook bodies; anything else is 415."""
+    """Of webhook bodies; anything else is 415, but for the multipart POST of a LegUpload, which is not read here."""
     max_body_bytes: int | None = None
     """Of a webhook's body, where the provider sends larger ones than `server.max_body_bytes` lets in."""
     heavy: bool = False

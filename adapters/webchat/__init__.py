@@ -55,7 +55,7 @@ CAPABILITIES = Capabilities(
         "text", "image", "audio", "voice", "video", "document", "sticker", "location", "contact_card",
         "choices_offered", "choice_made",
     }),
-    content_types=frozenset({"application/json", "multipart/form-data"}),
+    content_types=frozenset({"application/json"}),
 )  # fmt: skip
 
 

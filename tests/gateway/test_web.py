@@ -143,6 +143,22 @@ async def test_a_channel_of_large_bodies_has_its_own_limit(place: Place, monkeyp
     assert await kept(place) == 1
 
 
+async def test_who_sends_large_bodies_waits_for_those_before_him(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody of them has proven who he is, and each may fill so much memory."""
+    may_send(place, monkeypatch, max_body_bytes=2 * LIMIT)
+    turns = place.core.large_bodies
+    taken = place.core.config.server.max_large_bodies
+    for _ in range(taken):
+        await turns.acquire()
+    late = asyncio.create_task(post(place, b" " * (2 * LIMIT)))
+    assert await post(place) == 200
+    assert turns.locked()
+    assert not late.done()
+    for _ in range(taken):
+        turns.release()
+    assert await late == 200
+
+
 async def test_a_smaller_limit_of_a_channel_is_the_houses(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     may_send(place, monkeypatch, max_body_bytes=10)
     assert await post(place, b" " * LIMIT) == 200
