@@ -42,7 +42,7 @@ class Auditor:
         self.answers: defaultdict[str, list[Row]] = defaultdict(list)
         self.heard: defaultdict[str, list[Heard]] = defaultdict(list)
         for row in database.envelopes:
-            if row["kind"] == "message":
+            if row["kind"] == "message" and not database.decoded[row["id"]].observed:
                 place = self.stored if row["direction"] == "in" else self.answers
                 place[self.text_of[row["id"]]].append(row)
         for one in record.heard:
@@ -51,6 +51,7 @@ class Auditor:
     def run(self) -> Findings:
         self.found.note("seen outside", self.record.wrong)
         self._stored()
+        self._noted()
         self._in_order()
         self._numbered()
         self._answered()
@@ -74,6 +75,12 @@ class Auditor:
                 self.found.missing += 1
         known = {said.text for said in self.record.said}
         self.found.note("never said", (text for text in self.stored if " says " in text and text not in known))
+
+    def _noted(self) -> None:
+        """What a machine wrote, once."""
+        counts = Counter(str(one.external_id) for one in self.db.decoded.values() if one.external_id is not None)
+        self.found.note("lost", (id for id in self.record.noted if not counts[id]))
+        self.found.note("stored twice", (id for id in self.record.noted if counts[id] > 1))
 
     def _in_order(self) -> None:
         """What was said after another message was taken, or answered, comes after it, in the one conversation."""
@@ -147,8 +154,10 @@ class Auditor:
         doubts, parked = self._doubts()
         for text, rows in self.answers.items():
             heard = self.heard.get(text, [])
-            if not heard and text not in parked:
+            if not heard and text not in parked | self.record.refused:
                 self.found.note("answer lost", [text])
+            if heard and text in self.record.refused:
+                self.found.note("heard although refused", [text])
             for first, second in pairwise(heard):
                 told = min(first.told.values(), default=None)
                 if not doubts[rows[0]["id"]] or (told is not None and told < second.at - IN_TIME_S):
@@ -186,7 +195,8 @@ class Auditor:
             self.found.parked += row["state"] == PARKED
             if row["state"] == PARKED and row["doubts"] < 1:
                 self.found.note("parked at the first doubt", [row["id"]])
-            if FINAL <= row["state"] not in (DONE, PARKED):
+            refused = self.text_of.get(row["envelope_id"]) in self.record.refused
+            if FINAL <= row["state"] not in (DONE, PARKED) and not refused:
                 self.found.note("given up", [f"{row['id']} state {row['state']}: {row['error']}"])
 
     # --- the rest -----------------------------------------------------------------------------------------------------

@@ -56,6 +56,10 @@ class Record(Struct, eq=False):
     """What else is worth a line of the table: repeats, faults, refusals ..."""
     wrong: list[str] = field(default_factory=list)
     """What the outside saw and must never see, in words."""
+    noted: set[str] = field(default_factory=set)
+    """External ids of what is stored, once, and not answered: a machine wrote it."""
+    refused: set[str] = field(default_factory=set)
+    """Texts of answers that nobody will ever take: each ends as a failure, and is heard by nobody."""
 
     def hears(self, one: Heard) -> Heard:
         self.heard.append(one)

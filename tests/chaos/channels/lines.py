@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.chaos.channels.line import Open
+from tests.chaos.channels.mail import Mail
 from tests.chaos.channels.slack import OverHttp, OverSockets
 from tests.chaos.channels.sms import Sms
 
 LINES: Mapping[str, Open] = {
     "sms": Sms,
+    "mail": Mail,
     "slack": OverHttp,
     "slack_socket": OverSockets,
 }
