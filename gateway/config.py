@@ -380,4 +380,6 @@ def _resolved(config: Config, folder: Path) -> Config:
     url = config.store.url.replace("{data_dir}", data_dir)
     store = structs.replace(config.store, data_dir=data_dir, url=url)
     sources = config.ai.sources and str((folder / config.ai.sources).expanduser().absolute())
-    return structs.replace(config, store=store, ai=structs.replace(config.ai, sources=sources))
+    ca_file = config.listen.ca_file and str((folder / config.listen.ca_file).expanduser().absolute())
+    listen = structs.replace(config.listen, ca_file=ca_file)
+    return structs.replace(config, store=store, listen=listen, ai=structs.replace(config.ai, sources=sources))

@@ -36,6 +36,10 @@ def _times(config: Config) -> Iterator[Finding]:
             yield path, "must be below `rooms.lease_ms`: a call may not outlast its claim"
     if transport.connect_timeout_ms > transport.timeout_ms:
         yield "transport.connect_timeout_ms", "must not be above `transport.timeout_ms`"
+    if config.credentials.timeout_ms >= config.credentials.lease_ms:
+        yield "credentials.timeout_ms", "must be below `credentials.lease_ms`: a call may not outlast its claim"
+    if config.listen.retry_base_ms > config.listen.retry_max_ms:
+        yield "listen.retry_base_ms", "must not be above `listen.retry_max_ms`"
     if rooms.retry_base_ms > rooms.retry_max_ms:
         yield "rooms.retry_base_ms", "must not be above `rooms.retry_max_ms`"
 
@@ -47,6 +51,8 @@ def _places(config: Config) -> Iterator[Finding]:
         yield "store.url", "must start with `sqlite:///` or `postgresql+psycopg://`"
     if config.server.public_url is not None and not _is_base_url(config.server.public_url):
         yield "server.public_url", "must be `https://host` (or http), without query"
+    if config.listen.ca_file is not None and not Path(config.listen.ca_file).is_file():
+        yield "listen.ca_file", "is no file"
     if config.ai.sources is not None and not Path(config.ai.sources).is_dir():
         yield "ai.sources", "is no folder"
 

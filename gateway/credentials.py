@@ -107,7 +107,7 @@ class Credentials:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            secrets = await self.of(mounted)
+            secrets = mounted.plain or await self._in_time(mounted, timeout_ms)
         except SendError:
             flow.close()
             raise
@@ -128,6 +128,13 @@ class Credentials:
             name: value if isinstance(value, str) else (await self._token(mounted, name, value)).access
             for name, value in mounted.credentials.items()
         }
+
+    async def _in_time(self, mounted: Mounted, timeout_ms: int) -> Mapping[str, str]:
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await self.of(mounted)
+        except TimeoutError:
+            raise Unavailable("there was no token in time") from None
 
     async def secret(self, mounted: Mounted, name: str) -> str:
         """One of them. Raises SendError."""

@@ -244,11 +244,13 @@ def test_load_reads_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "texts").mkdir()
     path = tmp_path / "throughline.yaml"
-    path.write_text("key_file: key\nstore: {data_dir: d}\nai: {sources: texts}\n")
+    (tmp_path / "ca.pem").write_text("")
+    path.write_text("key_file: key\nstore: {data_dir: d}\nai: {sources: texts}\nlisten: {ca_file: ca.pem}\n")
     config = load(path, {}, REGISTRY)
     assert config.store.data_dir == str(tmp_path / "d")
     assert config.store.url == f"sqlite:///{tmp_path}/d/throughline.db"
     assert config.ai.sources == str(tmp_path / "texts")
+    assert config.listen.ca_file == str(tmp_path / "ca.pem")
 
 
 def test_load_of_what_is_not_there_says_what_to_do(tmp_path: Path) -> None:

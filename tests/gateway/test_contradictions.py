@@ -34,6 +34,12 @@ BASE_URL = "server.public_url: must be `https://host` (or http), without query"
             {"transport": {"connect_timeout_ms": 10_001}},
             "transport.connect_timeout_ms: must not be above `transport.timeout_ms`",
         ),
+        (
+            {"credentials": {"timeout_ms": 30_000}},
+            "credentials.timeout_ms: must be below `credentials.lease_ms`: a call may not outlast its claim",
+        ),
+        ({"listen": {"retry_base_ms": 120_001}}, "listen.retry_base_ms: must not be above `listen.retry_max_ms`"),
+        ({"listen": {"ca_file": "no/such.pem"}}, "listen.ca_file: is no file"),
         ({"rooms": {"retry_base_ms": 300_001}}, "rooms.retry_base_ms: must not be above `rooms.retry_max_ms`"),
         (
             {"media": {"min_free_bytes": 2, "media_min_free_bytes": 1}},

@@ -357,6 +357,17 @@ async def test_a_flow_without_a_token_never_begins(place: Place) -> None:
     assert len(place.server.calls) == 1
 
 
+async def test_a_token_that_takes_too_long_costs_no_more_than_the_call_may(place: Place) -> None:
+    """A command's lease must outlast all that is done for it; the renewal goes on for the next."""
+    gate = asyncio.Event()
+    place.server.then(Slow(gate, token("one")), Answer(200))
+    with pytest.raises(Unavailable, match="no token in time"):
+        await place.credentials.run(calling(place.server.url(), []), place.mounted, timeout_ms=20)
+    gate.set()
+    assert await place.credentials.run(calling(place.server.url(), []), place.mounted, timeout_ms=5_000) == 200
+    assert len(place.server.calls) == 2
+
+
 # --- RFC 6749 ---------------------------------------------------------------------------------------------------------
 
 GRANT = Grant(
