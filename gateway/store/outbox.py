@@ -133,10 +133,13 @@ _SENDING = Statement(
     .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state == DUE),
     "p_attempts", "p_due", "p_n", "p_epoch",
 )  # fmt: skip
+_TOLD = sa.and_(b("p_state") == DOUBT, command.c.echoed > b("p_step"))
+"""An echo that came while the command was held, of which its holder knew nothing: there is nothing to wait for."""
 _SETTLE = Statement(
     lambda d: (
         sa.update(command)
         .values({name: b(f"p_{name}") for name in Settled._fields[:-2]} | {"leased_until": 0})
+        .values(due_at=sa.case((_TOLD, command.c.created_at), else_=b("p_due_at")))
         .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state < _ACTIVE)
     ),
     *(f"p_{name}" for name in Settled._fields),
