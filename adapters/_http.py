@@ -7,15 +7,17 @@ import hmac
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import msgspec
 
 from adapters.base import (
     Auth,
     CredentialsRefused,
+    Flow,
     HttpCall,
     Malformed,
+    MediaFailed,
     NoAnswer,
     RawInbound,
     Refused,
@@ -30,6 +32,7 @@ from normalizer.ids import ExternalId
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 100_000
 MAX_FIELDS = 1000
+MAX_REDIRECTS = 3
 
 MAX_RETRY_AFTER_S = 7 * 86_400.0
 NOT_SURELY_REFUSED = frozenset({408, 500, 502, 504})
@@ -57,12 +60,37 @@ def status_error(reply: Reply, certain: bool | None = None) -> SendError:
 
 def retry_after(reply: Reply) -> float | None:
     """Seconds; the form with a date is not used here."""
-    given = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "")
+    given = header(reply, "retry-after")
     try:
         seconds = float(given)
     except ValueError:
         return None
     return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def header(reply: Reply, name: str) -> str:
+    """Empty: it has none. `name` in lower case."""
+    return next((value for known, value in reply.headers.items() if known.lower() == name), "")
+
+
+def follow(reply: Reply, url: str, call: Callable[[str], HttpCall]) -> Flow[Reply]:
+    """To where the redirects lead, each by a call that `call` makes of its URL. Raises MediaFailed."""
+    for _ in range(MAX_REDIRECTS):
+        if not 300 <= reply.status < 400:
+            return reply
+        url = _joined(url, header(reply, "location"))
+        reply = yield call(url)
+    raise MediaFailed("too many redirects")
+
+
+def _joined(url: str, place: str) -> str:
+    try:
+        joined = urljoin(url, place)
+        if place and urlsplit(joined).scheme in ("http", "https"):
+            return joined
+    except ValueError:
+        pass
+    raise MediaFailed("a redirect that leads nowhere")
 
 
 def post_form(url: str, fields: Mapping[str, str], auth: Auth) -> HttpCall:

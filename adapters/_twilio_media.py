@@ -5,14 +5,15 @@ them. What refuses them is asked once more without: they are only needed where a
 See https://www.twilio.com/docs/messaging/api/media-resource
 """
 
-from urllib.parse import urljoin, urlsplit
+from functools import partial
+from urllib.parse import urlsplit
 
+from adapters._http import follow
 from adapters._twilio import Api, send_error
 from adapters.base import Fetched, Flow, HttpCall, MediaFailed, Reply, Unavailable
 from normalizer.envelope import MediaRef
 
 MAX_FETCH_BYTES = 100_000_000
-MAX_REDIRECTS = 3
 _GONE = frozenset({404, 410})
 
 
@@ -37,23 +38,7 @@ def _get(api: Api, url: str) -> Flow[Reply]:
     reply: Reply = yield _call(api, url, trusted=True)
     if reply.status in (401, 403) and _is_twilios(api, url):
         reply = yield _call(api, url, trusted=False)
-    for _ in range(MAX_REDIRECTS):
-        if not 300 <= reply.status < 400:
-            return reply
-        place = next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
-        url = _joined(url, place)
-        reply = yield _call(api, url, trusted=False)
-    raise MediaFailed("too many redirects")
-
-
-def _joined(url: str, place: str) -> str:
-    try:
-        joined = urljoin(url, place)
-        if place and urlsplit(joined).scheme in ("http", "https"):
-            return joined
-    except ValueError:
-        pass
-    raise MediaFailed("a redirect that leads nowhere")
+    return (yield from follow(reply, url, partial(_call, api, trusted=False)))
 
 
 def _call(api: Api, url: str, *, trusted: bool) -> HttpCall:

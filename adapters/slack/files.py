@@ -7,11 +7,13 @@ Rule: a page of HTML instead of the file is Slack's login page, and is not the f
 See https://docs.slack.dev/messaging/working-with-files
 """
 
+from functools import partial
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from adapters._http import follow, header
 from adapters.base import (
     CredentialsRefused,
     Fetched,
@@ -36,7 +38,6 @@ from normalizer.ids import ExternalId
 
 MAX_BYTES = 1_000_000_000
 """Of one file, in either direction."""
-MAX_REDIRECTS = 3
 _GONE = frozenset({403, 404, 410})
 
 
@@ -155,7 +156,7 @@ def _info(api: Api, file_id: str) -> Flow[wire.FileInfo]:
 
 def _is_login_page(reply: Reply, media: MediaRef) -> bool:
     """A file that is HTML itself is told from it by its size."""
-    if reply.status != 200 or not _header(reply, "content-type").lower().startswith("text/html"):
+    if reply.status != 200 or not header(reply, "content-type").lower().startswith("text/html"):
         return False
     is_html = (media.mime or "").startswith("text/html")
     return not is_html or (media.size is not None and _size(reply) not in (None, media.size))
@@ -164,33 +165,21 @@ def _is_login_page(reply: Reply, media: MediaRef) -> bool:
 def _fetched(reply: Reply, media: MediaRef, mime: str | None = None) -> Fetched:
     if reply.status != 200:
         raise send_error(reply)
-    stored = _header(reply, "x-stored")
+    stored = header(reply, "x-stored")
     if not stored:
         raise Unavailable("the bytes were not stored")
-    mime = media.mime or mime or _header(reply, "content-type") or None
+    mime = media.mime or mime or header(reply, "content-type") or None
     return Fetched(stored=stored, mime=mime, size=_size(reply))
 
 
 def _size(reply: Reply) -> int | None:
-    length = _header(reply, "x-stored-size") or _header(reply, "content-length")
+    length = header(reply, "x-stored-size") or header(reply, "content-length")
     return int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
-
-
-def _header(reply: Reply, wanted: str) -> str:
-    return next((value for name, value in reply.headers.items() if name.lower() == wanted), "")
 
 
 def _get(api: Api, url: str) -> Flow[Reply]:
     reply: Reply = yield _bytes_call(api, url, trusted=True)
-    for _ in range(MAX_REDIRECTS):
-        if not 300 <= reply.status < 400:
-            return reply
-        place = _header(reply, "location")
-        url = urljoin(url, place)
-        if not place or urlsplit(url).scheme not in ("http", "https"):
-            raise MediaFailed(f"status {reply.status} leads nowhere")
-        reply = yield _bytes_call(api, url, trusted=False)
-    raise MediaFailed("too many redirects")
+    return (yield from follow(reply, url, partial(_bytes_call, api, trusted=False)))
 
 
 def _bytes_call(api: Api, url: str, *, trusted: bool) -> HttpCall:

@@ -7,11 +7,13 @@ See https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from adapters._http import follow
 from adapters.base import (
     Fetched,
     Flow,
@@ -38,7 +40,6 @@ MAX_BYTES: Mapping[str, int] = {
 }
 """Of what we send."""
 MAX_FETCH_BYTES = 100_000_000
-MAX_REDIRECTS = 3
 OUR_HOSTS = (".fbsbx.com", ".fbcdn.net", ".facebook.com", ".whatsapp.net")
 """Meta's; their URLs are of no use to anybody without the token."""
 _GONE = frozenset({400, 401, 403, 404, 410})
@@ -163,17 +164,8 @@ def _download(api: Api, media: MediaRef, url: str, mime: str | None = None) -> F
 
 
 def _get(api: Api, url: str) -> Flow[Reply]:
-    call = _bytes_call(api, url, trusted=True)
-    reply: Reply = yield call
-    for _ in range(MAX_REDIRECTS):
-        if not 300 <= reply.status < 400:
-            return reply
-        place = next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
-        url = urljoin(url, place)
-        if not place or urlsplit(url).scheme not in ("http", "https"):
-            raise MediaFailed(f"status {reply.status} leads nowhere")
-        reply = yield _bytes_call(api, url, trusted=False)
-    raise MediaFailed("too many redirects")
+    reply: Reply = yield _bytes_call(api, url, trusted=True)
+    return (yield from follow(reply, url, partial(_bytes_call, api, trusted=False)))
 
 
 def _bytes_call(api: Api, url: str, *, trusted: bool) -> HttpCall:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from adapters._http import MAX_REDIRECTS
 from adapters._twilio import Api, basic
-from adapters._twilio_media import MAX_FETCH_BYTES, MAX_REDIRECTS, fetch
+from adapters._twilio_media import MAX_FETCH_BYTES, fetch
 from adapters.base import Fetched, HttpCall, NoAnswer, Reply
 from normalizer.envelope import MediaRef
 from tests.kit import Driven, drive
