@@ -121,6 +121,7 @@ async def test_a_command_without_an_answer() -> None:
     [
         (b"{tag} NO [AUTHENTICATIONFAILED] no\r\n", "login_refused"),
         (b"{tag} BAD what\r\n", "login_refused"),
+        (b"{tag} NO Too many failed logins, try again\r\n", "login_refused"),
         (b"{tag} NO [UNAVAILABLE] later\r\n", "busy"),
         (b"{tag} NO [ALERT] Too many simultaneous connections. (Failure)\r\n", "busy"),
     ],
