@@ -1,6 +1,7 @@
 """The whole run: `python -m tests.chaos`. Ends with 1 if any promise was broken.
 
-Without `--database`: SQLite with at least 100 kills and 30,000 messages, then PostgreSQL with at least 20 kills.
+Without `--database`: SQLite with at least 100 kills and 30,000 messages, then PostgreSQL with at least 20 kills, then
+each of the other channels with 20 kills (`python -m tests.chaos.channels`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from tests import servers
 from tests.chaos.audit import Findings, Seen
+from tests.chaos.channels import __main__ as channels
+from tests.chaos.channels.lines import LINES
 from tests.chaos.plan import Database, Plan
 from tests.chaos.run import Conductor, Lives
 
@@ -134,6 +137,8 @@ def main() -> int:
         kills, messages = DEFAULTS[database]
         kills, messages = chosen.kills or kills, chosen.messages or messages
         fine = run(database, kills, messages, chosen.seed, chosen.keep and chosen.keep / database) and fine
+    if not chosen.database:
+        fine = channels.run(sorted(LINES), chosen.kills or channels.KILLS, chosen.seed, chosen.keep) and fine
     return 0 if fine else 1
 
 

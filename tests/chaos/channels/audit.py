@@ -77,8 +77,8 @@ class Auditor:
         self.found.note("never said", (text for text in self.stored if " says " in text and text not in known))
 
     def _noted(self) -> None:
-        """What a machine wrote, once."""
-        counts = Counter(str(one.external_id) for one in self.db.decoded.values() if one.external_id is not None)
+        """What is no message to be answered, once."""
+        counts = Counter(name for one in self.db.decoded.values() for name in {one.external_id, *one.dedupe_keys})
         self.found.note("lost", (id for id in self.record.noted if not counts[id]))
         self.found.note("stored twice", (id for id in self.record.noted if counts[id] > 1))
 
@@ -154,7 +154,7 @@ class Auditor:
         doubts, parked = self._doubts()
         for text, rows in self.answers.items():
             heard = self.heard.get(text, [])
-            if not heard and text not in parked | self.record.refused:
+            if not heard and text not in parked | self.record.refused | self.record.unheard:
                 self.found.note("answer lost", [text])
             if heard and text in self.record.refused:
                 self.found.note("heard although refused", [text])
@@ -179,12 +179,12 @@ class Auditor:
         return doubts, parked
 
     def _ranks(self) -> None:
-        """As high as the highest receipt that was taken, whatever came after it."""
+        """As high as the highest receipt that was taken, whatever came after it; a kill may have cut off an answer."""
         ranks = {external: row["rank"] for (_, external), row in self.db.external.items()}
         for one in self.record.heard:
             highest = max((RANK[status] for status in one.told), default=0)
-            if one.id is not None and highest and ranks.get(one.id, 0) != highest:
-                self.found.note("status", [f"{one.id}: {ranks.get(one.id)} and not {highest}"])
+            if one.id is not None and ranks.get(one.id, 0) < highest:
+                self.found.note("status went backwards", [f"{one.id}: {ranks.get(one.id)} and not {highest}"])
 
     def _sends(self) -> None:
         sends = [row for row in self.db.commands if row["kind"] == "send"]
@@ -195,8 +195,8 @@ class Auditor:
             self.found.parked += row["state"] == PARKED
             if row["state"] == PARKED and row["doubts"] < 1:
                 self.found.note("parked at the first doubt", [row["id"]])
-            refused = self.text_of.get(row["envelope_id"]) in self.record.refused
-            if FINAL <= row["state"] not in (DONE, PARKED) and not refused:
+            expected = self.text_of.get(row["envelope_id"]) in self.record.refused | self.record.unheard
+            if FINAL <= row["state"] not in (DONE, PARKED) and not expected:
                 self.found.note("given up", [f"{row['id']} state {row['state']}: {row['error']}"])
 
     # --- the rest -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -52,7 +53,7 @@ def play(plan: Plan, open_: Open) -> Played:
         async with line.running(), started(plan, lives) as gateway:
             await until_ready(gateway, place, lives)
             await until_sources(plan, line)
-            became = {scene.name: await _play(plan.url, gateway, scene) for scene in line.scenes()}
+            became = await _play_all(plan.url, gateway, line.scenes())
             await _settle(plan, line, gateway)
             await stop(gateway, lives)
         return became
@@ -64,16 +65,28 @@ def play(plan: Plan, open_: Open) -> Played:
     return Played(line, lives, audit(plan.url, line.record), became, risen)
 
 
-async def _play(url: str, gateway: Process, scene: Scene) -> int:
-    before = {id for id, _ in await asyncio.to_thread(_envelopes, url)}
-    scene.play()
+async def _play_all(url: str, gateway: Process, scenes: Sequence[Scene]) -> dict[str, int]:
+    became: dict[str, int] = {}
+    waiting: list[tuple[Scene, set[str]]] = []
+    for scene in scenes:
+        before = set(await asyncio.to_thread(_envelopes, url))
+        scene.play()
+        if scene.slow:
+            waiting.append((scene, before))
+        else:
+            became[scene.name] = await _found(url, gateway, scene, before)
+    return became | {scene.name: await _found(url, gateway, scene, before) for scene, before in waiting}
+
+
+async def _found(url: str, gateway: Process, scene: Scene, before: Collection[str]) -> int:
+    """How many envelopes it became."""
     end = time.monotonic() + SCENE_S
-    found: list[Envelope] = []
+    found = 0
     while not found and time.monotonic() < end and gateway.ended is None:
         await asyncio.sleep(LOOK_S)
-        fresh = [one for id, one in await asyncio.to_thread(_envelopes, url) if id not in before]
-        found = [one for one in fresh if scene.becomes(one)]
-    return len(found)
+        stored = await asyncio.to_thread(_envelopes, url)
+        found = sum(scene.becomes(one) for id, one in stored.items() if id not in before)
+    return found
 
 
 async def _settle(plan: Plan, line: Line, gateway: Process) -> None:
@@ -85,11 +98,11 @@ async def _settle(plan: Plan, line: Line, gateway: Process) -> None:
             return
 
 
-def _envelopes(url: str) -> list[tuple[str, Envelope]]:
+def _envelopes(url: str) -> dict[str, Envelope]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         rows = connection.execute(sa.select(schema.envelope.c.id, schema.envelope.c.content))
-        return [(row.id, codec.decode(row.content)) for row in rows]
+        return {row.id: codec.decode(row.content) for row in rows}
 
 
 def _ranks(url: str) -> dict[str, int]:

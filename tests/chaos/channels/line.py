@@ -57,9 +57,11 @@ class Record(Struct, eq=False):
     wrong: list[str] = field(default_factory=list)
     """What the outside saw and must never see, in words."""
     noted: set[str] = field(default_factory=set)
-    """External ids of what is stored, once, and not answered: a machine wrote it."""
+    """External ids and names of events that are stored, once, and not answered: a machine wrote it, a call ended ..."""
     refused: set[str] = field(default_factory=set)
     """Texts of answers that nobody will ever take: each ends as a failure, and is heard by nobody."""
+    unheard: set[str] = field(default_factory=set)
+    """Texts of answers that may have found nobody on the line: those end as a failure, too."""
 
     def hears(self, one: Heard) -> Heard:
         self.heard.append(one)
@@ -75,6 +77,8 @@ class Scene(Struct, frozen=True):
     """It happens at the provider."""
     becomes: Callable[[Envelope], bool]
     """Whether this stored envelope is it. Exactly one must be."""
+    slow: bool = False
+    """Takes its time (somebody has to look for it): the others go on meanwhile."""
 
 
 class Line(Protocol):
