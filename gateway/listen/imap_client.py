@@ -31,7 +31,9 @@ from gateway.listen.imap_words import Listed, quoted, uid_set, utf7
 SLICE_BYTES = 4_096
 """aioimaplib calls itself once for every line of what it is given: many lines at once would exhaust the stack."""
 EXISTS = re.compile(rb"\* \d+ EXISTS\b", re.IGNORECASE)
-BUSY = re.compile(rb"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN)\]|too many (simultaneous )?connections", re.IGNORECASE)
+BUSY = re.compile(
+    rb"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN)\]|too many (simultaneous )?connections", re.IGNORECASE
+)
 """Why a login was refused although nothing is wrong with its password (RFC 5530)."""
 
 
