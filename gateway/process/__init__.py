@@ -70,6 +70,8 @@ class Processor:
         while not self._stopping:
             if not await self._round():
                 await self._wake.intake.wait(self._settings.poll_ms / 1000)
+        # What was acknowledged just before the stop is settled too, as far as one round goes.
+        await self._round()
         await asyncio.gather(*self._reading)
 
     async def drain(self) -> None:
