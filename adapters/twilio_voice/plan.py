@@ -100,8 +100,9 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 ANY = None
-RECONNECT_CODES = frozenset({"64102", "64105"})
+UNOPENED, DROPPED = "64102", "64105"
 """The socket could not be opened, or was lost."""
+RECONNECT_CODES = frozenset({UNOPENED, DROPPED})
 Then = Literal["people", "again", "retry", "goodbye"]
 
 
@@ -210,7 +211,8 @@ class Planner:
         before, now_s = whole(told.query.text("f")), int(told.now.timestamp())
         if before is not None and now_s - before <= self._config.reconnect_within_s:
             return Menu()
-        return Connect(greet=False, failed_s=now_s)
+        # The relay speaks the greeting: where no socket was opened the caller would come back to silence.
+        return Connect(greet=told.form.text("ErrorCode") == UNOPENED, failed_s=now_s)
 
     # --- turns over webhooks --------------------------------------------------------------------------------------
 

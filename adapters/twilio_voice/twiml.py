@@ -121,8 +121,9 @@ class Writer:
 
     def _connect(self, response: VoiceResponse, step: Connect, scene: Scene) -> None:
         after = self.url(scene, "/after", **({} if step.failed_s is None else {"f": step.failed_s}))
-        fresh = self._fresh(scene, again=not step.greet and scene.ticket is not None)
-        if self._config.media_stream and step.greet:
+        first = step.greet and step.failed_s is None
+        fresh = self._fresh(scene, again=not first and scene.ticket is not None)
+        if self._config.media_stream and first:
             self._stream(response, scene, fresh)
         connect = ConnectVerb(action=after, method="POST")
         relay = connect.conversation_relay(

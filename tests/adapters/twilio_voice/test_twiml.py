@@ -126,6 +126,15 @@ def test_a_relay_that_comes_back_says_the_last_seconds_again_and_no_greeting() -
     assert connect.attrib["action"] == redirect.text == f"{HOOK_URL}/after{T}&f=77"
 
 
+def test_a_relay_that_was_never_opened_greets_and_misses_nothing() -> None:
+    connect, _ = ET.fromstring(written(Connect(greet=True, failed_s=77), media_stream=True))
+    (relay,) = connect
+    found = TICKETS.read(relay[0].attrib["value"])
+    assert relay.attrib["welcomeGreeting"]
+    assert found is not None
+    assert NOW - found.since_at == timedelta(seconds=5)
+
+
 def test_a_media_stream_is_opened_once() -> None:
     start, _, _ = ET.fromstring(written(Connect(), media_stream=True))
     (stream,) = start
