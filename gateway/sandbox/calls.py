@@ -112,6 +112,7 @@ class CallScreen(Struct, frozen=True, kw_only=True):
     state: State
     inward: bool
     caller: str
+    legs: tuple[str, ...]
     now: datetime
     lines: tuple[Spoken, ...]
     complaints: tuple[str, ...]
@@ -146,7 +147,7 @@ class Calls(Place):
 
     @property
     def card(self) -> Card:
-        return Card(id=self.id, face="call", title="Call", address=self.simulator.world.number, scheme=("tel", "call"),
+        return Card(id=self.id, face="call", title="Call", address=self.simulator.world.number, channels=self.channels,
                     hint="Type what the caller says. What we say is written as it is spoken.",
                     tries=("How long do I have to return something?", "Can I talk to a person?"),
                     faults=FAULTS, knobs=KNOBS)  # fmt: skip
@@ -234,12 +235,13 @@ class Calls(Place):
     def screen(self, person: Person) -> CallScreen:
         kept, version, now = self._latest(person), self.news.version, self.core.clock.now()
         if kept is None:
-            return CallScreen(version=version, id=None, state="idle", inward=False, caller="attested", now=now,
-                              lines=(), complaints=())  # fmt: skip
+            return CallScreen(version=version, id=None, state="idle", inward=False, caller="attested",
+                              legs=(f"tel:{person.number}",), now=now, lines=(), complaints=())  # fmt: skip
         call = kept.call
+        legs = (f"call:{call.sid}",) if kept.caller == ANONYMOUS else (f"tel:{person.number}",)
         complaints = tuple(f"{one.code} {one.text}" for one in self.simulator.world.complaints[-3:])
         return CallScreen(version=version, id=call.sid, state=_state(call), inward=call.outward, caller=kept.caller,
-                          now=now, lines=tuple(self._lines(kept)), complaints=complaints)  # fmt: skip
+                          legs=legs, now=now, lines=tuple(self._lines(kept)), complaints=complaints)  # fmt: skip
 
     def _lines(self, kept: Kept) -> list[Spoken]:
         """In the order of the talk: pieces of one utterance are put together."""

@@ -107,11 +107,10 @@ class Chat(Place):
 
     @property
     def card(self) -> Card:
-        return Card(id=self.id, face="chat", title="Slack", address=f"@{APP_NAME}", scheme=("slack",),
-                    hint="A workspace with our app in it. Customers write to it directly, or mention it in a shared "
-                         "channel.",
+        return Card(id=self.id, face="chat", title="Slack", address=f"@{APP_NAME}", channels=self.channels,
+                    hint="A workspace with our app in it: write to it, or mention it in the shared channel.",
                     tries=("How long do I have to return something?", "Can I talk to a person?"),
-                    faults=FAULTS, knobs=KNOBS)  # fmt: skip
+                    can=("files", "react", "edit"), faults=FAULTS, knobs=KNOBS)  # fmt: skip
 
     def meet(self, person: Person) -> None:
         self._user(person)
@@ -203,10 +202,11 @@ class Chat(Place):
         direct = self.simulator.direct(user)
         rooms = (
             RoomView(id=DIRECT, title=APP_NAME, hint="Between this person and the app.",
-                     messages=self._lines(user, direct)),
+                     messages=self._lines(user, direct), legs=(f"slack:{CUSTOMERS}/{user.id}",)),
             RoomView(id=SHARED, title="#larkridge-help", prefix=f"@{APP_NAME} ",
                      hint=f"Everybody sees it. It answers in a thread, and only when it is mentioned: @{APP_NAME}.",
-                     messages=self._lines(user, self.shared), threads=True),
+                     messages=self._lines(user, self.shared), threads=True,
+                     legs=(f"slack:{self.simulator.world.team}/{SHARED}",)),
         )  # fmt: skip
         return RoomsScreen(version=self.news.version, rooms=rooms)
 

@@ -62,13 +62,17 @@ class Host:
         return self.endpoint.id
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(channel.id for channel in self.endpoint.channels)
+
+    @property
     def card(self) -> Card:
         return Card(
             id=self.id,
             face="phone",
             title="WhatsApp",
             address=f"+{OUR_NUMBER}",
-            scheme=("whatsapp",),
+            channels=self.channels,
             hint="Ticks appear as the gateway's receipts do.",
             tries=(),
             faults=FAULTS,

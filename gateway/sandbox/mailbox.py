@@ -94,6 +94,7 @@ class Mail(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MailScreen(Struct, frozen=True, kw_only=True):
     version: int
     address: str
+    legs: tuple[str, ...]
     mails: tuple[Mail, ...]
 
 
@@ -122,9 +123,9 @@ class Mailboxes(Place):
     @property
     def card(self) -> Card:
         return Card(id=self.id, face="mailbox", title="Mail", address=self.simulator.world.addresses[0],
-                    scheme=("mailto",), hint="A mail program. It writes to our server; the gateway reads there.",
+                    channels=self.channels, hint="A mail program. It writes to our server; the gateway reads there.",
                     tries=("How long do I have to return something?", "Can I talk to a person?"),
-                    faults=FAULTS, knobs=KNOBS)  # fmt: skip
+                    can=("files",), faults=FAULTS, knobs=KNOBS)  # fmt: skip
 
     def meet(self, person: Person) -> None:
         self._owner(person)
@@ -175,7 +176,8 @@ class Mailboxes(Place):
         sent = [mail for mail in self._sent if mail.sender == person.email]
         held = [self._shown(one, threads[one.message_id]) for one in self.simulator.world.mailbox(owner)]
         mails = tuple(sorted([*sent, *held], key=lambda mail: mail.at))
-        return MailScreen(version=self.news.version, address=person.email, mails=mails)
+        return MailScreen(version=self.news.version, address=person.email, legs=(f"mailto:{person.email}",),
+                          mails=mails)  # fmt: skip
 
     def _threads(self, owner: Owner) -> dict[str, str]:
         """By Message-ID: the first mail that it refers to and that is known here; else it begins one."""

@@ -9,9 +9,13 @@ from pathlib import Path
 from aiohttp import web
 
 FOLDER = Path(__file__).parent / "static"
+SCRIPTS = (
+    "base.js", "call.js", "chat.js", "counter.js", "drawer.js", "follow.js", "lines.js", "mailbox.js", "people.js",
+    "phone.js", "pictures.js", "sandbox.js", "threads.js",
+)  # fmt: skip
 FILES: Mapping[str, str] = {
-    **dict.fromkeys(("base.js", "counter.js", "phone.js", "pictures.js", "sandbox.js"), "text/javascript"),
-    **dict.fromkeys(("sandbox.css", "shop.css"), "text/css"),
+    **dict.fromkeys(SCRIPTS, "text/javascript"),
+    **dict.fromkeys(("places.css", "sandbox.css", "shop.css"), "text/css"),
     "icon.svg": "image/svg+xml",
 }
 """What is served besides the two pages, by its name."""

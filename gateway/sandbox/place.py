@@ -55,10 +55,11 @@ class Card(Struct, frozen=True, kw_only=True):
     title: str
     address: str
     """Ours, as customers write it."""
-    scheme: tuple[str, ...]
-    """Of the addresses that customers have there."""
+    channels: tuple[str, ...]
     hint: str
     tries: tuple[str, ...]
+    can: tuple[Literal["files", "react", "edit"], ...] = ()
+    """What a customer can do beside writing and choosing."""
     faults: tuple[Choice, ...]
     """What may become of the gateway's next calls."""
     knobs: tuple[Knob, ...]
@@ -92,6 +93,10 @@ class Place:
     @property
     def id(self) -> str:
         return self.endpoint.id
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(channel.id for channel in self.endpoint.channels)
 
     @property
     def card(self) -> Card:

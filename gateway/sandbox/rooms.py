@@ -10,6 +10,8 @@ class RoomView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     hint: str
     messages: tuple[Line, ...]
+    legs: tuple[str, ...] = ()
+    """Addresses that the gateway knows this customer by here."""
     typing: bool = False
     prefix: str = ""
     """What a message begins with, so that it is answered."""

@@ -99,9 +99,9 @@ class Texts(Place):
     @property
     def card(self) -> Card:
         return Card(id=self.id, face="chat", title="Messages", address=self.senders[0],
-                    scheme=("tel", "whatsapp"),
+                    channels=self.channels,
                     hint="Text messages from the same phone: same number, same customer.",
-                    tries=("Do you ship to France?", "Can I talk to a person?"), faults=FAULTS,
+                    tries=("Do you ship to France?", "Can I talk to a person?"), can=("files",), faults=FAULTS,
                     knobs=KNOBS)  # fmt: skip
 
     def meet(self, person: Person) -> None:
@@ -190,6 +190,7 @@ class Texts(Place):
         hint = "WhatsApp once more, through another provider." if prefix else "Text messages."
         typing = customer.typing_until is not None and self.core.clock.now() < customer.typing_until and bool(prefix)
         return RoomView(id=sender, title="WhatsApp" if prefix else "SMS", hint=f"{number}. {hint}", typing=typing,
+                        legs=(f"whatsapp:{customer.phone[1:]}" if prefix else f"tel:{customer.phone}",),
                         messages=tuple(sorted(lines, key=lambda line: line.at)))  # fmt: skip
 
     def _line(self, row: Row) -> Line:

@@ -114,7 +114,7 @@ async def test_what_a_phone_can_send(page: Page, running: Demo) -> None:
     await expect(counter(page).locator(".fact", has_text="+351912345678")).to_be_visible()
     await (
         phone(page)
-        .locator("input[type=file]")
+        .locator("#app-whatsapp input[type=file]")
         .set_input_files({"name": "invoice.png", "mimeType": "image/png", "buffer": PNG})
     )
     await expect(counter(page).locator("img.stored")).to_have_count(3)
@@ -186,7 +186,7 @@ async def test_words_of_customers_are_never_markup(page: Page, running: Demo) ->
     await running.say({"type": "text", "text": nasty}, "447700900123")
     await running.say({"type": "location", "latitude": 1, "longitude": 1, "name": nasty}, "447700900123")
     await page.reload()
-    await phone(page).get_by_label("Which customer you are").select_option("447700900123")
+    await page.get_by_label("Which customer you are").select_option("447700900123")
     await expect(phone(page).locator(".mine .text")).to_have_text(nasty)
     await counter(page).locator(".entry").first.click()
     await expect(counter(page).locator(".entry-line.in .said p").first).to_have_text(nasty)
@@ -219,8 +219,8 @@ async def test_every_pane_fits_every_width(page: Page) -> None:
     await counter(page).get_by_role("button", name="Ana Ribeiro").click()
     for width, height in ((1440, 900), (1380, 800), (1379, 800), (1024, 768), (820, 1100), (390, 844), (340, 640)):
         await page.set_viewport_size({"width": width, "height": height})
-        for name in ("WhatsApp", "Web site", "Counter"):
-            tab = page.get_by_role("tab", name=name)
+        for name in ("Phone", "Web site", "Mail", "Call", "Slack", "Counter"):
+            tab = page.get_by_role("tab", name=name, exact=True)
             if await tab.is_visible():
                 await tab.click()
             wide = await page.evaluate(
@@ -229,3 +229,111 @@ async def test_every_pane_fits_every_width(page: Page) -> None:
                 ".map(one => one.className)"
             )
             assert wide == [], (width, name)
+
+
+# --- the places beside the first telephone ------------------------------------------------------------------------
+
+
+async def test_a_text_message_joins_the_conversation_of_the_phone(page: Page) -> None:
+    await write(page, RETURNS)
+    await expect(phone(page).locator("#app-whatsapp .theirs .bubble")).to_contain_text("60 days")
+    await phone(page).get_by_role("tab", name="Messages").click()
+    texts = phone(page).locator("#app-sms")
+    await texts.get_by_role("button", name="Do you ship to France?").click()
+    await expect(texts.locator(".theirs .bubble")).to_contain_text("4 to 7 working days")
+    await expect(phone(page).locator(".which")).to_contain_text("WhatsApp, SMS")
+    await expect(counter(page).locator(".entry")).to_have_count(1)
+    await phone(page).locator(".which-chip").click()
+    await expect(counter(page).locator(".entry-line")).to_have_count(4)
+
+
+async def test_a_mail_is_written_answered_and_kept_apart_when_nobody_vouches(page: Page) -> None:
+    await page.get_by_role("tab", name="Mail").click()
+    mail = page.locator("#mail")
+    await mail.get_by_role("button", name="New mail").click()
+    await mail.get_by_label("Subject").fill("Returns")
+    await mail.get_by_label("Text of the mail").fill(RETURNS)
+    await mail.get_by_role("button", name="Send", exact=True).click()
+    await expect(mail.locator(".mail.theirs")).to_contain_text("60 days")
+    await mail.get_by_label("Answer the mail").fill(FRANCE)
+    await mail.get_by_role("button", name="Answer", exact=True).click()
+    await expect(mail.locator(".mail.theirs")).to_have_count(2)
+    await expect(mail.locator(".which")).to_contain_text("nothing proves that this address")
+    await mail.get_by_role("button", name="Back to the list").click()
+    await mail.get_by_role("button", name="New mail").click()
+    await mail.get_by_label("Text of the mail").fill("Where is my order?")
+    await mail.get_by_label("Sender is proven").uncheck()
+    await mail.get_by_role("button", name="Send", exact=True).click()
+    await expect(mail.get_by_text("unproven")).to_be_visible()
+    await expect(mail.locator(".which")).to_contain_text("Kept apart")
+    await expect(counter(page).locator(".entry")).to_have_count(2)
+
+
+async def test_a_call_is_spoken_interrupted_and_over(page: Page) -> None:
+    await page.get_by_role("tab", name="Call").click()
+    call = page.locator("#call")
+    await call.get_by_role("button", name="Call", exact=True).click()
+    await expect(call.locator(".utter.theirs")).to_have_text(re.compile("Hello. How can I help you?"))
+    await call.get_by_label("What the caller says").fill(RETURNS)
+    await call.get_by_label("What the caller says").press("Enter")
+    await expect(call.locator(".utter.speaking")).to_contain_text("You can return")
+    await call.get_by_role("button", name="Interrupt").click()
+    await expect(call.locator(".utter s")).to_be_visible()
+    await counter(page).locator(".entry").first.click()
+    await expect(counter(page).get_by_text("Call interrupted")).to_be_visible()
+    await call.get_by_role("button", name="Hang up").click()
+    await expect(call.get_by_role("status").filter(has_text="The call is over.")).to_be_visible()
+
+
+async def test_a_caller_who_wants_a_person_is_put_through(page: Page) -> None:
+    await page.get_by_role("tab", name="Call").click()
+    call = page.locator("#call")
+    await call.get_by_role("button", name="Call", exact=True).click()
+    await call.get_by_role("button", name="Can I talk to a person?").click()
+    await call.get_by_role("button", name="Is away").click()
+    await expect(call.get_by_text("After the tone: leave a message.")).to_be_visible()
+    await call.get_by_label("What the caller says").fill("Please call me back.")
+    await call.get_by_role("button", name="Say it").click()
+    await expect(call.get_by_role("link", name="Its words")).to_be_visible()
+
+
+async def test_a_workspace_has_threads_and_reactions(page: Page) -> None:
+    await page.get_by_role("tab", name="Slack").click()
+    room = page.locator("#room")
+    await room.get_by_role("tab", name="#larkridge-help").click()
+    await room.get_by_label("Slack message", exact=True).fill(f"@throughline {FRANCE}")
+    await room.get_by_label("Slack message", exact=True).press("Enter")
+    answered = room.locator(".in-thread.theirs")
+    await expect(answered).to_contain_text("4 to 7 working days")
+    await expect(room.locator(".which")).to_contain_text("A group's conversation")
+    await answered.get_by_label("React, reply and more").click()
+    await page.get_by_role("menuitem", name="React with 👍").click()
+    await expect(answered.locator(".reactions")).to_have_text("👍")
+    await room.get_by_role("tab", name="throughline").click()
+    await room.get_by_role("button", name=RETURNS).click()
+    await expect(room.locator(".theirs .bubble")).to_contain_text("60 days")
+
+
+async def test_another_customer_is_another_one_everywhere(page: Page) -> None:
+    await write(page, RETURNS)
+    await expect(counter(page).locator(".entry")).to_have_count(1)
+    await page.get_by_role("button", name="New customer").click()
+    await page.get_by_role("button", name="Be this customer").click()
+    await expect(phone(page).locator(".mine")).to_have_count(0)
+    await page.get_by_role("tab", name="Mail").click()
+    await expect(page.locator("#mail .own-address")).to_have_text("tom.whitfield@home.example")
+    await write(page, FRANCE)
+    await expect(counter(page).locator(".entry")).to_have_count(2)
+
+
+async def test_each_provider_fails_in_its_own_ways(page: Page, running: Demo) -> None:
+    await page.get_by_role("button", name="Failures").click()
+    await page.get_by_label("Which provider").select_option("mail")
+    await page.get_by_text("Bounce later").click()
+    await page.get_by_role("button", name="451 try later").click()
+    await expect(page.locator(".pending .chip-static")).to_have_text(["451 try later"])
+    switches = {one["card"]["id"]: one["switches"] for one in (await running.get("/sandbox/api"))["places"]}
+    assert (switches["mail"]["bounces"], switches["mail"]["faults"]) == ("later", ["later"])
+    await page.get_by_role("button", name="All as usual").click()
+    await expect(page.locator(".pending .chip-static")).to_have_count(0)
+    await expect(page.get_by_role("radio", name="Arrive", exact=True)).to_be_checked()

@@ -67,6 +67,7 @@ export class Counter {
     await Promise.all(items.map((one) => this.learn(one)));
     this.items = items.sort((a, b) => (this.lasts.get(b.id)?.at || "").localeCompare(this.lasts.get(a.id)?.at || ""));
     this.rows.show(this.listed());
+    this.looked?.();
     if (this.chosen) await this.open(this.chosen);
     else this.show();
   }
@@ -103,13 +104,14 @@ export class Counter {
     if (!detail) return "…";
     if (detail.contact.name) return detail.contact.name;
     const address = detail.legs[0]?.address || "";
-    return address.startsWith("web:") ? `Web visitor ${address.slice(-4)}` : address.replace(/^\w+:/, "+");
+    return named(address);
   }
 
   gist(envelope) {
     const ours = envelope.direction === "out" ? `${writer(envelope)}: ` : "";
     const { body } = envelope;
     if (body.kind === "state_change") return `→ ${NAMES[body.state] || body.state}`;
+    if (body.kind === "call_event") return `Call: ${body.event}`;
     if (body.kind !== "message") return ours + body.kind;
     return ours + body.parts.map((part) => part.text || part.title || part.caption || part.name || part.type.replace("_", " ")).join(" ");
   }
@@ -174,7 +176,7 @@ export class Counter {
   heading(detail) {
     const act = (label, body, off) => h("button", { type: "button", class: "button small", disabled: off, onclick: () => this.hold(body) }, label);
     const legs = detail.legs.map((leg) => h("span", { class: `leg${leg.replies_here ? " here" : ""}`, title: leg.replies_here ? "An answer takes this way" : "" },
-      channel(leg.address), leg.address.startsWith("web:") ? `visitor ${leg.address.slice(-4)}` : leg.address.replace(/^whatsapp:/, "+")));
+      channel(leg.address, leg.channel_id), named(leg.address)));
     const mine = detail.holder === "agent" && detail.agent_id === this.agent;
     return h("div", {},
       h("div", { class: "heading" }, iconButton("back", "Back to the list", () => this.leave(), { class: "icon-button only-narrow" }), avatar(this.who(detail), detail.contact_id),
@@ -213,7 +215,7 @@ export class Counter {
     const side = one.direction === "in" ? "in" : "out";
     return h("div", { class: `entry-line ${side} by-${one.author || "customer"}` }, seq(one),
       h("div", { class: "said" },
-        h("div", { class: "said-by" }, channel(one.channel_type === "webchat" ? "web:" : "whatsapp:"), h("b", {}, one.direction === "in" ? one.party?.name || "Customer" : writer(one)), h("time", {}, clock(one.received_at || one.occurred_at))),
+        h("div", { class: "said-by" }, icon(...(TYPES[one.channel_type] || TYPES.whatsapp)), h("b", {}, one.direction === "in" ? one.party?.name || "Customer" : writer(one)), h("time", {}, clock(one.received_at || one.occurred_at))),
         ...this.said(one), one.direction === "out" ? this.fate(one) : null));
   }
 
@@ -230,8 +232,9 @@ export class Counter {
   }
 
   said({ body }) {
+    if (body.kind === "call_event") return [h("p", { class: "soft" }, `Call ${body.event.replace("_", " ")}`, body.detail && body.event !== "ringing" ? `: ${body.detail}` : "")];
     if (body.kind !== "message") return [h("p", { class: "soft" }, body.kind === "note" ? body.text : `(${body.what || body.kind})`)];
-    return [body.reply_to ? h("small", { class: "soft" }, "in reply to an earlier message") : null, ...body.parts.map((part) => this.part(part))];
+    return [body.subject ? h("b", { class: "subject" }, body.subject) : null, body.reply_to ? h("small", { class: "soft" }, "in reply to an earlier message") : null, ...body.parts.map((part) => this.part(part))];
   }
 
   part(part) {
@@ -301,8 +304,19 @@ function badge({ holder, agent_id: agent, queue }) {
   return h("span", { class: `badge badge-${NAMES[holder] ? holder : "nobody"}`, title: `Held by: ${NAMES[holder] || holder}` }, text);
 }
 
-const channel = (address) => (address.startsWith("web:") ? icon("globe", "Web chat") : icon("phone", "WhatsApp"));
-const channels = (detail) => [...new Set((detail?.legs || []).map((leg) => leg.address.split(":")[0]))].map((scheme) => channel(`${scheme}:`));
+const TYPES = { webchat: ["globe", "Web chat"], whatsapp: ["phone", "WhatsApp"], twilio_messaging: ["sms", "Text message"], twilio_voice: ["call", "Call"], mail: ["mail", "Mail"], slack: ["hash", "Slack"] };
+const SCHEMES = { web: "webchat", whatsapp: "whatsapp", tel: "twilio_messaging", call: "twilio_voice", mailto: "mail", slack: "slack" };
+const channel = (address, id) => icon(...(TYPES[id === "voice" ? "twilio_voice" : SCHEMES[address.split(":")[0]]] || TYPES.whatsapp));
+const channels = (detail) => [...new Map((detail?.legs || []).map((leg) => [leg.channel_id, leg])).values()].map((leg) => channel(leg.address, leg.channel_id));
+
+/** An address as people write it. */
+function named(address) {
+  const [scheme, value] = [address.slice(0, address.indexOf(":")), address.slice(address.indexOf(":") + 1)];
+  if (scheme === "web") return `Web visitor ${value.slice(-4)}`;
+  if (scheme === "call") return "Unknown caller";
+  if (scheme === "slack") return value.split("/").pop().startsWith("C") ? "Slack channel" : `Slack ${value.split("/").pop()}`;
+  return scheme === "whatsapp" && /^\d+$/.test(value) ? `+${value}` : value;
+}
 const seq = (one) => h("span", { class: "seq", title: `seq ${one.seq}` }, String(one.seq));
 const writer = ({ author, agent_id: agent }) => ({ ai: "AI", system: "Gateway", agent: agent || "Agent" })[author] || author || "We";
 const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");

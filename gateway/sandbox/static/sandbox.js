@@ -1,27 +1,19 @@
-/* The sandbox's page: puts the phone, the shop and the counter side by side, and holds the switches for failures. */
+/* The page: one customer's places beside the counter, what to try, and what may fail. */
 
-import { Rows, call, h, icon, iconButton, pause, tried } from "./base.js";
+import { call, h, icon, iconButton, pause } from "./base.js";
+import { Calls } from "./call.js";
+import { Chat } from "./chat.js";
 import { Counter } from "./counter.js";
+import { Drawer } from "./drawer.js";
+import { Mailbox } from "./mailbox.js";
+import { People } from "./people.js";
 import { Phone } from "./phone.js";
+import { Thread } from "./threads.js";
 
 const API = "/sandbox/api";
 const NEWS_S = 20;
-const PANES = [["phone", "phone", "WhatsApp"], ["shop", "globe", "Web site"], ["counter", "desk", "Counter"]];
-const FAULTS = [
-  ["429", "429 slow down", "Too many requests; it says to wait 2 s"],
-  ["500", "500 error", "The provider has trouble"],
-  ["slow", "Timeout", "The answer comes after 30 s, the message went out"],
-  ["lost", "Lost answer", "The message goes out, the connection breaks"],
-  ["html", "502 page", "A proxy answers with HTML"],
-  ["401", "401 token", "The token is refused"],
-  ["empty", "Empty 200", "An answer that says nothing"],
-];
-const TOGGLES = [
-  ["phones_on", "Phones are off", "Messages wait, no second tick. Back on: they arrive.", (on) => !on],
-  ["duplicates", "Every webhook twice", "Each event must have its effect once.", (on) => on],
-  ["reorder", "Newest first", "Updates that wait together are told backwards.", (on) => on],
-  ["expired_media", "Files expire at once", "A customer's file is gone before it is fetched: the message stays.", (on) => on],
-];
+const SIDE = [["shop", "globe", "Web site"], ["mail", "mail", "Mail"], ["call", "call", "Call"], ["room", "hash", "Slack"]];
+const PANES = [["phone", "phone", "Phone"], ...SIDE, ["counter", "desk", "Counter"]];
 
 const memory = (key, value) => {
   try {
@@ -42,7 +34,7 @@ function shop(root) {
   } }, icon("refresh"), "New visitor");
   root.append(
     h("header", { class: "pane-head" }, h("h2", { id: "shop-title" }, icon("globe"), "The shop's web site"),
-      h("p", { class: "hint" }, "The real widget, put there by its one script tag. Open the chat in the corner."),
+      h("p", { class: "hint" }, "The real widget, put there by its one script tag. Open the chat in the corner: a visitor is nobody's phone, so it is a conversation of its own."),
       h("div", { class: "who" }, fresh)),
     h("div", { class: "browser" }, h("div", { class: "chrome", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("span", {}, "larkridge.example")), frame),
   );
@@ -54,78 +46,24 @@ function shop(root) {
 function ideas(app) {
   const idea = (name, title, text, label, action) => h("li", {}, icon(name), h("div", {}, h("b", {}, title), h("p", {}, text)),
     label ? h("button", { type: "button", class: "button small", onclick: () => (dialog.close(), action()) }, label) : null);
-  const ask = (text) => () => (app.show("phone"), app.phone.say(text));
+  const ask = (text) => () => (app.show("phone"), app.app("whatsapp"), app.phone.say(text));
+  const go = (pane) => () => app.show(pane);
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": "ideas-title" },
     h("header", {}, h("h2", { id: "ideas-title" }, "What to try"), iconButton("close", "Close", () => dialog.close())),
     h("ol", { class: "ideas" },
       idea("spark", "Ask something the shop knows", "The AI answers with sentences of the shop's own pages, and names the page.", "Ask", ask("How long do I have to return something?")),
+      idea("sms", "Go on by text message", "The same phone, another app: it is the same conversation, and the answer takes the way of the last message.", "Show", () => (app.show("phone"), app.app("sms"))),
+      idea("call", "Call from the same number", "The carrier vouches for it, so the call joins the conversation, too. Call again unproven: that is somebody else.", "Call", go("call")),
+      idea("mail", "Write a mail", "Real SMTP and IMAP. Untick “Sender is proven” and see that it is kept apart.", "Write", () => (app.show("mail"), app.mailbox?.compose())),
+      idea("hash", "Mention it in the shared channel", "It answers in a thread, and only what is addressed to it.", "Show", go("room")),
       idea("person", "Ask for a person", "The conversation goes to the queue. Open it behind the counter and answer.", "Ask", ask("Can I talk to a person?")),
       idea("desk", "Take over from the AI", "Behind the counter choose a conversation and press “Take over”. What the AI was still preparing is not sent."),
       idea("list", "Offer choices", "As an agent press the list beside the answer, name some choices, and tap one on the phone."),
-      idea("image", "Send a photo", "With + on the phone. The gateway fetches the file from the provider and keeps it.", "Send one", () => (app.show("phone"), app.phone.sample("image"))),
-      idea("globe", "Chat on the web site", "Open the widget, ask “Do you ship to France?”, then reload the page: nothing is lost.", "Show", () => app.show("shop")),
-      idea("bolt", "Let the provider fail", "Refuse the next calls or lose receipts, and watch what becomes of a message.", "Switches", () => app.drawer()),
+      idea("image", "Send a photo", "With + on the phone. The gateway fetches the file from the provider and keeps it.", "Send one", () => (app.show("phone"), app.app("whatsapp"), app.phone.sample("image"))),
+      idea("globe", "Chat on the web site", "Open the widget, ask “Do you ship to France?”, then reload the page: nothing is lost.", "Show", go("shop")),
+      idea("bolt", "Let a provider fail", "Refuse the next calls or lose receipts, and watch what becomes of a message.", "Switches", () => app.drawer.open()),
     ));
   return dialog;
-}
-
-// --- failures ---
-
-class Drawer {
-  constructor(switches, url) {
-    this.url = url;
-    this.faults = h("div", { class: "pending" });
-    this.rows = new Rows(this.faults);
-    this.curl = h("code", {});
-    this.inputs = {};
-    this.button = h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.open() }, icon("bolt"), h("span", {}, "Failures"), h("i", { class: "dot", "aria-hidden": "true" }));
-    this.node = h("dialog", { class: "dialog drawer", "aria-labelledby": "drawer-title" }, h("header", {}, h("h2", { id: "drawer-title" }, "Let the provider fail"), iconButton("close", "Close", () => this.node.close())),
-      h("section", {}, h("h3", {}, "The gateway's next calls"), h("p", { class: "hint" }, "Each press is one call, in this order."),
-        h("div", { class: "faults" }, ...FAULTS.map(([id, label, text]) => h("button", { type: "button", class: "button small", title: text, onclick: () => this.put({ faults: [...this.now.faults, id] }) }, label))), this.faults),
-      h("section", {}, h("h3", {}, "Receipts"), h("div", { class: "segments", role: "radiogroup", "aria-label": "Receipts" }, ...[["on", "As usual"], ["late", "8 s late"], ["missing", "Missing"]].map(([id, label]) => this.radio(id, label)))),
-      h("section", {}, h("h3", {}, "Phones and webhooks"), ...TOGGLES.map((one) => this.toggle(one)), this.batch()),
-      h("section", { class: "script" }, h("h3", {}, "The same from a shell"), this.curl),
-      h("footer", {}, h("button", { type: "button", class: "button", onclick: () => this.put({ phones_on: true, receipts: "on", duplicates: false, reorder: false, batch: 1, expired_media: false, faults: [] }) }, "All as usual")));
-    this.show(switches);
-  }
-
-  open() {
-    this.node.showModal();
-    this.look();
-  }
-  look() {
-    return call("GET", API).then((state) => this.show(state.switches), () => null);
-  }
-  put(change) {
-    this.last = change;
-    return tried(async () => this.show(await call("PATCH", `${API}/switches`, change)));
-  }
-
-  radio(id, label) {
-    const input = (this.inputs[`receipts ${id}`] = h("input", { type: "radio", name: "receipts", value: id, onchange: () => this.put({ receipts: id }) }));
-    return h("label", {}, input, h("span", {}, label));
-  }
-  toggle([id, label, text, sense]) {
-    const input = (this.inputs[id] = h("input", { type: "checkbox", role: "switch", onchange: () => this.put({ [id]: sense(input.checked) }) }));
-    return h("label", { class: "switch" }, input, h("span", {}, h("b", {}, label), h("small", {}, text)));
-  }
-  batch() {
-    const input = (this.inputs.batch = h("input", { type: "number", min: "1", max: "1000", "aria-label": "Updates in one webhook", onchange: () => this.put({ batch: Number(input.value) || 1 }) }));
-    return h("label", { class: "switch" }, input, h("span", {}, h("b", {}, "Updates in one webhook"), h("small", {}, "The provider may put up to 1,000 into one.")));
-  }
-
-  show(switches) {
-    this.now = switches;
-    for (const [id, , , sense] of TOGGLES) this.inputs[id].checked = sense(switches[id]);
-    for (const id of ["on", "late", "missing"]) this.inputs[`receipts ${id}`].checked = switches.receipts === id;
-    if (document.activeElement !== this.inputs.batch) this.inputs.batch.value = switches.batch;
-    const labels = Object.fromEntries(FAULTS.map(([id, label]) => [id, label]));
-    this.rows.show(switches.faults.length ? [["faults", switches.faults, () => h("p", {}, "Waiting: ", ...switches.faults.map((id) => h("span", { class: "chip-static" }, labels[id])),
-      h("button", { type: "button", class: "link", onclick: () => this.put({ faults: [] }) }, "clear"))]] : []);
-    const usual = switches.phones_on && switches.receipts === "on" && !switches.duplicates && !switches.reorder && switches.batch === 1 && !switches.expired_media && !switches.faults.length;
-    this.button.classList.toggle("active", !usual);
-    this.curl.textContent = `curl -X PATCH ${this.url}${API}/switches -H 'Content-Type: application/json' -d '${JSON.stringify(this.last || { faults: ["429"] })}'`;
-  }
 }
 
 // --- together ---
@@ -133,25 +71,107 @@ class Drawer {
 class App {
   constructor(state) {
     this.stage = document.getElementById("stage");
-    this.phone = new Phone(document.getElementById("phone"), state);
+    this.cards = state.places.map(({ card }) => card);
     this.frame = shop(document.getElementById("shop"));
     this.counter = new Counter(document.getElementById("counter"), state);
-    this.switches = new Drawer(state.switches, state.url);
+    this.counter.looked = () => this.which();
+    this.handset(document.getElementById("phone"));
+    this.mailbox = this.pane("mail", "mail", this.card("mailbox"), Mailbox);
+    this.calls = this.pane("call", "call", this.card("call"), Calls);
+    this.chat = this.pane("room", "hash", this.cards.find((one) => one.face === "chat" && !one.address.startsWith("+")), Chat);
+    this.drawer = new Drawer(state.places, state.url);
     this.ideas = ideas(this);
-    document.body.append(this.ideas, this.switches.node);
+    document.body.append(this.ideas, this.drawer.node);
+    this.people = new People(document.getElementById("you"), state.people, (person) => this.be(person));
     this.tools();
     this.tabs();
+    this.people.select(memory("person") || "");
+    this.app(memory("app") || "whatsapp");
+    this.side = SIDE.some(([id]) => id === memory("side")) ? memory("side") : "shop";
     this.show(memory("pane") || "phone");
     this.watch(state.version);
   }
+
+  get places() {
+    return [this.phone, this.texts, this.mailbox, this.calls, this.chat].filter(Boolean);
+  }
+
+  card(face) {
+    return this.cards.find((one) => one.face === face);
+  }
+
+  // --- places ---
+
+  /** One telephone with an app for each of its channels. */
+  handset(root) {
+    const [whatsapp, texts] = [this.card("phone"), this.cards.find((one) => one.face === "chat" && one.address.startsWith("+"))];
+    this.apps = [["whatsapp", "phone", whatsapp], ["sms", "sms", texts]].filter(([, , card]) => card);
+    const screens = this.apps.map(([id]) => h("div", { class: "app", id: `app-${id}`, role: "tabpanel" }));
+    this.dock = this.apps.map(([id, name, card]) => h("button", { type: "button", role: "tab", class: "dock-app", "aria-controls": `app-${id}`, onclick: () => this.app(id) }, icon(name), card.title));
+    this.phoneThread = new Thread("phone", (id) => this.reveal(id));
+    root.append(h("header", { class: "pane-head" }, h("h2", { id: "phone-title" }, icon("phone"), "Phone"), this.phoneThread.node),
+      h("div", { class: "device" }, h("div", { class: "screen" }, ...screens, h("div", { class: "dock", role: "tablist", "aria-label": "Apps of the phone" }, ...this.dock))));
+    this.phone = new Phone(screens[0], whatsapp);
+    this.texts = texts ? new Chat(screens[1], texts, { onPhone: true }) : null;
+  }
+
+  /** A place beside the phone; null where this demo has none. */
+  pane(id, name, card, Kind) {
+    const root = document.getElementById(id);
+    if (!card) {
+      root.append(h("div", { class: "blank" }, icon(name), h("p", {}, "This demo has none: something is not installed.")));
+      return null;
+    }
+    const thread = new Thread(card.face, (conversation) => this.reveal(conversation));
+    root.append(h("header", { class: "pane-head" }, h("h2", { id: `${id}-title` }, icon(name), card.title), h("p", { class: "hint" }, card.hint), thread.node));
+    const place = new Kind(root, card);
+    place.thread = thread;
+    place.follow.seen = () => this.which();
+    return place;
+  }
+
+  app(id) {
+    if (!this.apps.some(([other]) => other === id)) id = "whatsapp";
+    this.shownApp = id;
+    memory("app", id);
+    this.apps.forEach(([other], place) => {
+      this.dock[place].setAttribute("aria-selected", String(other === id));
+      document.getElementById(`app-${other}`).hidden = other !== id;
+    });
+    this.looked();
+  }
+
+  be(person) {
+    memory("person", person.phone);
+    for (const place of this.places) place.select(person);
+    this.which();
+  }
+
+  /** Shows at every place which conversation it belongs to. */
+  which() {
+    const details = [...this.counter.details.values()];
+    const of = (card, legs) => details.filter((one) => one.legs.some((leg) => legs?.includes(leg.address) && card.channels.includes(leg.channel_id)));
+    const gist = (id) => this.counter.lasts.get(id)?.text || "";
+    if (!this.people?.person) return;
+    const app = this.shownApp === "sms" && this.texts ? [this.texts.card, this.texts.legs] : [this.card("phone"), [`whatsapp:${this.people.person.phone}`]];
+    this.phoneThread.show(of(...app), "One phone, two apps: write in either.", gist);
+    for (const place of [this.mailbox, this.calls, this.chat]) place?.thread.show(of(place.card, place.legs), "", gist);
+  }
+
+  reveal(id) {
+    this.show("counter");
+    this.counter.choose(id);
+  }
+
+  // --- frame ---
 
   tools() {
     const theme = iconButton("theme", "Light or dark", () => this.theme());
     if (memory("theme")) document.documentElement.dataset.theme = memory("theme");
     this.frame.addEventListener("load", () => this.dress());
     document.getElementById("tools").append(
-      h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.ideas.showModal() }, icon("bulb"), h("span", {}, "What to try")), this.switches.button, theme);
-    for (const dialog of [this.ideas, this.switches.node]) dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+      h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.ideas.showModal() }, icon("bulb"), h("span", {}, "What to try")), this.drawer.button, theme);
+    for (const dialog of [this.ideas, this.drawer.node]) dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
   theme() {
@@ -171,25 +191,30 @@ class App {
     chat.dataset.theme = theme;
   }
 
-  /** On narrow screens one pane, on middling ones a customer's and the counter. */
+  /** Wide: phone, one place, counter. Middling: one of the customer's and the counter. Narrow: one. */
   tabs() {
-    this.buttons = PANES.map(([id, name, label]) => h("button", { type: "button", role: "tab", class: `tab tab-${id}`, "aria-controls": id, onclick: () => this.show(id) }, icon(name), label));
+    this.buttons = PANES.map(([id, name, label]) => h("button", { type: "button", role: "tab", class: `tab tab-${id}`, "aria-controls": id, onclick: () => this.show(id) }, icon(name), h("span", {}, label)));
     document.getElementById("tabs").append(...this.buttons);
   }
 
   show(pane) {
     if (!PANES.some(([id]) => id === pane)) pane = "phone";
-    this.stage.dataset.show = pane;
-    if (pane !== "counter") this.stage.dataset.customer = pane;
+    if (SIDE.some(([id]) => id === pane)) this.side = pane;
+    if (pane !== "counter") this.customer = pane;
+    Object.assign(document.body.dataset, { show: pane, side: this.side, customer: this.customer || "phone" });
     memory("pane", pane);
-    PANES.forEach(([id], place) => this.buttons[place].setAttribute("aria-selected", String(id === pane)));
-    this.stage.parentElement.dataset.customer = this.stage.dataset.customer || "phone";
-    this.phone.look();
-    this.phone.scroll.settle();
+    memory("side", this.side);
+    const seen = (id) => document.getElementById(id).offsetParent !== null;
+    PANES.forEach(([id], place) => this.buttons[place].setAttribute("aria-selected", String(seen(id))));
+    this.looked();
   }
 
-  drawer() {
-    this.switches.open();
+  /** Whatever came into sight. */
+  looked() {
+    this.phone.look();
+    this.texts?.look();
+    for (const place of [this.phone, this.texts, this.calls, this.chat]) place?.scroll.settle();
+    this.which();
   }
 
   async watch(version) {
@@ -197,7 +222,8 @@ class App {
       try {
         ({ version } = await call("GET", `${API}/changes?after=${version}&wait_s=${NEWS_S}`));
         this.counter.nudge();
-        if (this.switches.node.open || this.switches.now.faults.length) await this.switches.look();
+        for (const place of this.places) place.follow.refresh();
+        if (this.drawer.node.open || this.drawer.failing) await this.drawer.look();
         document.body.classList.remove("offline");
       } catch {
         document.body.classList.add("offline");
@@ -210,7 +236,8 @@ class App {
 async function begin() {
   try {
     new App(await call("GET", API));
-  } catch {
+  } catch (error) {
+    console.warn(error);
     await pause(1000);
     await begin();
   }
