@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from gateway.store import schema
-from gateway.store.schema import DONE, FINAL, PARKED, SENDING
+from gateway.store.schema import DONE, DOUBT, FINAL, PARKED, SENDING
 from normalizer.envelope import RANK
 from normalizer.transcript import transcript
 from tests.chaos import audit as whole
@@ -29,13 +29,18 @@ class Findings(whole.Findings):
     """Messages that the gateway never took and that nobody keeps."""
 
 
-def audit(url: str, record: Record) -> Findings:
-    return Auditor(Database(url), record).run()
+def audit(url: str, record: Record, *, patient: bool = True) -> Findings:
+    return Auditor(Database(url), record, patient=patient).run()
 
 
 class Auditor:
-    def __init__(self, database: Database, record: Record) -> None:
+    """`patient` False: a send in doubt may be so still, and what its leg sends behind it waits for it."""
+
+    def __init__(self, database: Database, record: Record, *, patient: bool = True) -> None:
         self.db, self.record = database, record
+        doubts = (row["leg_id"] for row in database.commands if row["state"] == DOUBT and not patient)
+        self.in_doubt = frozenset(doubts)
+        """Legs."""
         self.found = Findings(wrong={})
         self.text_of = {id: _text(database, id) for id in database.decoded}
         self.stored: defaultdict[str, list[Row]] = defaultdict(list)
@@ -168,13 +173,13 @@ class Auditor:
         self.found.note("answers nothing", (text for text in self.heard if text not in self.answers))
 
     def _doubts(self) -> tuple[dict[str, int], set[str]]:
-        """By the answer's envelope; and the texts of answers that wait for a person's decision."""
+        """By the answer's envelope; and the texts of answers that wait for a person's decision, or in doubt."""
         doubts: defaultdict[str, int] = defaultdict(int)
         parked = set()
         for row in self.db.commands:
             if row["kind"] == "send":
                 doubts[row["envelope_id"]] += row["doubts"]
-                if row["state"] == PARKED:
+                if row["state"] == PARKED or (row["state"] < FINAL and row["leg_id"] in self.in_doubt):
                     parked.add(self.text_of[row["envelope_id"]])
         return doubts, parked
 
@@ -202,7 +207,7 @@ class Auditor:
     # --- the rest -----------------------------------------------------------------------------------------------------
 
     def _at_rest(self) -> None:
-        open_ = [row for row in self.db.commands if row["state"] < FINAL]
+        open_ = [row for row in self.db.commands if row["state"] < FINAL and row["leg_id"] not in self.in_doubt]
         self.found.note("stuck in sending", (row["id"] for row in open_ if row["state"] == SENDING))
         self.found.note("not finished", (f"{row['kind']} {row['id']}" for row in open_ if row["state"] != SENDING))
         self.found.note("not processed", (str(row["id"]) for row in self.db.intake if row["state"] == schema.WAITING))

@@ -45,6 +45,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """How long all that was said may take to be finished, once nobody says anything more."""
     limit_s: float = 900.0
     """The whole run up to then."""
+    patient: bool = True
+    """False: at the end a send may still be in doubt; that takes as long as its channel waits for an echo."""
 
     @property
     def url(self) -> str:
@@ -118,7 +120,7 @@ class Conductor:
                 people.cancel()
                 await asyncio.gather(people, return_exceptions=True)
         self.lives.seconds = time.monotonic() - self.started
-        return Outcome(self.line, self.lives, audit(self.plan.url, self.line.record))
+        return Outcome(self.line, self.lives, audit(self.plan.url, self.line.record, patient=self.plan.patient))
 
     async def _install(self) -> None:
         """Nobody writes to what was never there."""
@@ -169,7 +171,7 @@ class Conductor:
         self.lives.settled_s = time.monotonic() - began
 
     def _unfinished(self) -> bool:
-        return bool(audit(self.plan.url, self.line.record).wrong)
+        return bool(audit(self.plan.url, self.line.record, patient=self.plan.patient).wrong)
 
 
 # --- one life ---------------------------------------------------------------------------------------------------------
