@@ -39,6 +39,7 @@ from tests.kit.contract import (
 from tests.kit.flow import Driven, drive, drive_steps
 from tests.kit.forge import check_forged, forged_body, forged_header
 from tests.kit.mutate import form_mutations, mutations
+from tests.kit.pace import is_quick
 
 __all__ = [
     "FORM",
@@ -65,6 +66,7 @@ __all__ = [
     "form_case",
     "form_mutations",
     "given_reply",
+    "is_quick",
     "mutations",
     "shown",
 ]
