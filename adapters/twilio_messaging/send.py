@@ -1,7 +1,8 @@
 """Envelopes out: the calls of one step, and what their answers mean.
 
 Rule: a message is as many steps as Twilio needs messages for it. The whole plan is checked before the first call.
-Rule: there is no idempotency key. The status callback's URL has our echo key, so that a receipt names what went out.
+Rule: there is no idempotency key. The status callback's URL has our echo key, so that a receipt names what went out;
+what stands behind `#` in the configured URL goes with it, and lets Twilio repeat receipts that failed.
 Rule: whether the customer's window is open, and who has opted out, is Twilio's word (63016, 21610).
 See https://www.twilio.com/docs/messaging/api/message-resource
 """
@@ -66,7 +67,8 @@ def _step(config: Config, account: str, ctx: SendContext, steps: Sequence[Step])
         step = {"ContentSid": (yield from create(config.api(), config.content_url, step, ctx.echo_key))}
     fields |= step
     if hook := addressed(ctx.hook_url, "", config.public_url):
-        fields["StatusCallback"] = f"{hook}?{urlencode({ECHO: ctx.echo_key})}"
+        _, mark, overrides = (config.public_url or "").partition("#")
+        fields["StatusCallback"] = f"{hook}?{urlencode({ECHO: ctx.echo_key})}{mark}{overrides}"
     made = yield from ask(config.api().post(config.api().url("/Messages.json"), fields), _Made, CODES)
     if made.error_code and (known := CODES.get(made.error_code)):
         raise build(known, str(made.error_code))

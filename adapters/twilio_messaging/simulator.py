@@ -31,6 +31,8 @@ class Pending(Struct, eq=False):
     """A webhook on its way."""
 
     request: Request
+    url: str
+    """As Twilio was told it; the fragment says how often it may come again."""
     again: datetime
     tries: int = 0
     told: bool = False
@@ -92,7 +94,7 @@ class Twilio:
         pending = next((one for one in self._pending if one.told and one.request == request), None)
         if pending is None:
             return
-        tries, kinds = _policy(self._webhook_url)
+        tries, kinds = _policy(pending.url)
         kind = "ct" if status == 0 else f"{status // 100}xx"
         if not 200 <= status < 300 and pending.tries <= tries and kinds & {kind, "all"}:
             pending.told, pending.again = False, (now or pending.again) + AGAIN_AFTER
@@ -117,7 +119,7 @@ class Twilio:
     def _post(self, url: str, fields: Mapping[str, str], at: datetime) -> None:
         request = self.signed(url, fields)
         for _ in range(2 if self.duplicates else 1):
-            self._pending.append(Pending(request, at))
+            self._pending.append(Pending(request, url, at))
 
     # --- what customers do ----------------------------------------------------------------------------------------
 

@@ -59,12 +59,12 @@ def test_no_text_is_too_odd_to_send(text: str) -> None:
     [
         ("https://gw.example/hooks/x", None, "https://gw.example/hooks/x?echo=cmd_1"),
         ("http://10.0.0.5/hooks/x", "https://gw.example", "https://gw.example/hooks/x?echo=cmd_1"),
-        ("http://10.0.0.5/hooks/x", "https://gw.example/sms#rc=5", "https://gw.example/sms?echo=cmd_1"),
+        ("http://10.0.0.5/hooks/x", "https://gw.example/sms#rc=5", "https://gw.example/sms?echo=cmd_1#rc=5"),
         ("", None, None),
     ],
 )
 def test_where_receipts_go(hook: str, public_url: str | None, want: str | None) -> None:
-    """To the hook, as Twilio can reach it, with our key; nowhere while nobody knows where that is."""
+    """To the hook, as Twilio can reach it, with our key, and repeated as that says; nowhere while it is not known."""
     adapter = REGISTRATION.build(ENDPOINT, msgspec.structs.replace(CONFIG, public_url=public_url))
     driven = drive_steps(adapter, TEXT, ctx(hook_url=hook), [ACCEPTED])
     (call,) = driven.calls

@@ -1,7 +1,7 @@
 """Twilio's messaging: phones that write by SMS and by WhatsApp to one account.
 
 A webhook that was answered with an error never comes again, one that found nobody comes once more: what is lost that
-way is in Twilio's list of messages, and the gateway has to find it there.
+way is in Twilio's list of messages, and the gateway has to find it there. Receipts come again as the gateway asks for.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Sms(Hosted):
     def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
         urls = dict.fromkeys(("api_url", "content_url", "messaging_url"), self.place.url)
         settings = {"type": "twilio_messaging", "account_sid": ACCOUNT, "auth_tokens": [TOKEN], "senders": SENDERS}
-        return {ENDPOINT: {**settings, **urls, "pull_every_s": PULL_EVERY_S}}
+        public = f"{self.place.gateway_url}#rc=5&rp=all"
+        return {ENDPOINT: {**settings, **urls, "pull_every_s": PULL_EVERY_S, "public_url": public}}
 
     def sections(self) -> Mapping[str, Mapping[str, Any]]:
         return {}
