@@ -137,6 +137,8 @@ class Place(Struct, frozen=True, kw_only=True):
     random: Random
     trouble: bool
     """False: everything comes once, in its order, and every call is answered."""
+    patient: bool = True
+    """False: no trouble whose end takes a minute."""
 
     @property
     def url(self) -> str:

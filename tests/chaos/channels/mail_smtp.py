@@ -114,6 +114,8 @@ class Smtp:
         if self._line.random.random() >= FAULTY:
             return None
         recipient = "<" not in key and not key.endswith("@shop.example")
+        if recipient and not self._line.place.patient:
+            return None
         kind = "greylisted" if recipient else self._line.random.choice([one for one in FAULTS if one != "greylisted"])
         self._line.record.counts[f"SMTP: {kind}"] += 1
         return kind

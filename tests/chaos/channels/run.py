@@ -46,7 +46,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit_s: float = 900.0
     """The whole run up to then."""
     patient: bool = True
-    """False: at the end a send may still be in doubt; that takes as long as its channel waits for an echo."""
+    """False: a send may be in doubt at the end, for that takes as long as its channel waits for an echo; and nothing
+    happens whose end takes a minute."""
 
     @property
     def url(self) -> str:
@@ -65,6 +66,7 @@ def place_for(plan: Plan, gateway_port: int, *, trouble: bool) -> Place:
         port=servers.free_port(),
         random=random.Random(plan.seed),
         trouble=trouble,
+        patient=plan.patient,
     )
 
 
