@@ -288,23 +288,23 @@ def trace(config_path: Path, external_id: str, as_json: bool) -> None:
 @main.command()
 @with_data_dir
 @click.argument("endpoint")
-@click.argument("text")
+@click.argument("text", required=False)
 @click.option("--sender", help="The customer's number; a new one gets a phone. Default: one of the simulator's own.")
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many messages.")
 @click.option(
     "--wait", "wait_s", default=10.0, show_default=True, type=click.FloatRange(0, 600),
     help="Seconds to wait for an answer; 0 waits for none.",
 )  # fmt: skip
+@click.option("--set", "switches", multiple=True, metavar="NAME=VALUE", help="A switch, `faults=429,500`, `usual`.")
 @click.option("--url", help="Where the demo listens. Default: the one that used the folder last.")
-def simulate(
-    data_dir: Path, endpoint: str, text: str, sender: str | None, count: int, wait_s: float, url: str | None
-) -> None:
-    """Write TEXT to ENDPOINT of a running demo as a customer, through its simulator, and print what is answered."""
-    from gateway.sandbox.remote import Script
+def simulate(data_dir: Path, url: str | None, **facts: Any) -> None:
+    """Write TEXT to ENDPOINT of a running demo as a customer, and print what is answered. Without TEXT: only switch."""
+    from gateway.sandbox.caller import Script
     from gateway.sandbox.remote import simulate as run
 
-    script = Script(endpoint=endpoint, text=text, sender=sender, count=count, wait_s=wait_s)
-    run(script, data_dir, url, click.echo)
+    if facts["text"] is None and not facts["switches"]:
+        raise click.UsageError("nothing to do: neither TEXT nor --set")
+    run(Script(**facts), data_dir, url, click.echo)
 
 
 @main.command()

@@ -1,41 +1,20 @@
-"""Scripts a running demo from a shell: what `throughline simulate` and `throughline demo` say and do.
+"""Scripts a running demo from a shell: what `throughline simulate` does.
 
 Rule: it uses the same HTTP as everybody else; the demo does not know who asks.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
-from msgspec import Struct
 
-from adapters.base import Reply, Request
 from adapters.webchat.simulator import Visitor
 from gateway.clock import Clock, Ids
 from gateway.commands import Failed
 from gateway.sandbox.attach import read_note
-
-TIMEOUT_S = 30
-POLL_S = 10
-QUIET_S = 1
-"""After an answer: when nothing more comes so long, it was all."""
-GUEST = ("Sam Shell", "447700900123")
-
-Show = Callable[[str], None]
-
-
-class Script(Struct, frozen=True, kw_only=True):
-    """What a customer does: writes `text` so many times, then waits for answers."""
-
-    endpoint: str
-    text: str
-    sender: str | None
-    count: int
-    wait_s: float
+from gateway.sandbox.caller import POLL_S, QUIET_S, Caller, Script, Show, until, why
+from gateway.sandbox.remote_places import switch, write
 
 
 def simulate(script: Script, data_dir: Path, url: str | None, show: Show) -> None:
@@ -51,65 +30,41 @@ def simulate(script: Script, data_dir: Path, url: str | None, show: Show) -> Non
 
 
 async def _run(script: Script, base: str, show: Show) -> None:
-    async with Caller.open(base) as caller:
+    async with Caller.open(base, show) as caller:
         state = await caller.json("GET", "/sandbox/api")
-        if script.endpoint == state["endpoint"]:
-            await _phone(caller, script, show)
-        elif script.endpoint == state["site"]:
-            await _visitor(caller, script, show)
-        else:
-            known = ", ".join(filter(None, (state["endpoint"], state["site"])))
+        places = {one["card"]["id"]: one for one in state["places"]}
+        if script.endpoint not in (*places, state["site"]):
+            known = ", ".join(filter(None, (*places, state["site"])))
             raise Failed(f"the demo has no endpoint {script.endpoint}; known: {known}")
+        if script.endpoint in places:
+            await switch(caller, script, places[script.endpoint])
+        elif script.switches:
+            raise Failed(f"{script.endpoint} has nothing to switch")
+        if script.text is not None:
+            await _write(caller, script, script.text, state)
 
 
-class Caller:
-    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
-        self.session, self.base = session, base
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, base: str) -> AsyncIterator["Caller"]:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
-            yield cls(session, base)
-
-    async def json(self, method: str, path: str, body: Any = None) -> Any:
-        """Raises Failed for a refusal, in its own words."""
-        async with self.session.request(method, self.base + path, json=body) as answer:
-            data = await answer.read()
-        if answer.status >= 400:
-            raise Failed(_why(answer.status, data))
-        return msgspec.json.decode(data)
-
-    async def do(self, request: Request) -> Reply:
-        async with self.session.request(
-            request.method, request.url, data=request.body or None, headers=request.headers
-        ) as answer:
-            return Reply(answer.status, dict(answer.headers), await answer.read())
-
-
-def _why(status: int, data: bytes) -> str:
-    try:
-        problem = msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return f"the demo answered {status}"
-    return f"the demo answered {status}: {problem.get('detail') or problem.get('title')}"
+async def _write(caller: Caller, script: Script, text: str, state: Any) -> None:
+    if script.endpoint == state["endpoint"]:
+        await _phone(caller, script, text)
+    elif script.endpoint == state["site"]:
+        await _visitor(caller, script, text)
+    else:
+        place = next(one["card"] for one in state["places"] if one["card"]["id"] == script.endpoint)
+        await write(caller, script, text, place)
 
 
 # --- a telephone --------------------------------------------------------------------------------------------------
 
 
-async def _phone(caller: Caller, script: Script, show: Show) -> None:
-    name, phone = GUEST if script.sender is None else ("Guest", script.sender)
-    known = {one["phone"] for one in (await caller.json("GET", "/sandbox/api"))["phones"]}
-    digits = "".join(filter(str.isdecimal, phone))
-    if digits not in known:
-        digits = (await caller.json("POST", "/sandbox/api/phones", {"name": name, "phone": phone}))["phone"]
+async def _phone(caller: Caller, script: Script, text: str) -> None:
+    digits, show = await caller.phone(script), caller.show
     path = f"/sandbox/api/phones/{digits}"
     seen = {one["id"] for one in (await caller.json("GET", path))["messages"]}
     for _ in range(script.count):
-        await caller.json("POST", f"{path}/messages", {"type": "text", "text": script.text})
-        show(f"> {script.text}")
-    await _until(script.wait_s, _answers_on(caller, path, seen, show))
+        await caller.json("POST", f"{path}/messages", {"type": "text", "text": text})
+        show(f"> {text}")
+    await until(script.wait_s, _answers_on(caller, path, seen, show))
 
 
 async def _answers_on(caller: Caller, path: str, seen: set[str], show: Show) -> None:
@@ -131,17 +86,17 @@ async def _answers_on(caller: Caller, path: str, seen: set[str], show: Show) -> 
 # --- a visitor ----------------------------------------------------------------------------------------------------
 
 
-async def _visitor(caller: Caller, script: Script, show: Show) -> None:
+async def _visitor(caller: Caller, script: Script, text: str) -> None:
     """A new one each time: a shell keeps no session."""
     ids = Ids(Clock())
     visitor = Visitor(base_url=caller.base, endpoint=script.endpoint, origin=caller.base, widget_key=script.endpoint)
     if not visitor.session_given(await caller.do(visitor.session_request())):
         raise Failed("the gateway gave no session")
     for _ in range(script.count):
-        visitor.say(script.text, ids.uuid())
+        visitor.say(text, ids.uuid())
         await _post(caller, visitor)
-        show(f"> {script.text}")
-    await _until(script.wait_s, _answers_to(caller, visitor, show))
+        caller.show(f"> {text}")
+    await until(script.wait_s, _answers_to(caller, visitor, caller.show))
 
 
 async def _post(caller: Caller, visitor: Visitor) -> None:
@@ -151,7 +106,7 @@ async def _post(caller: Caller, visitor: Visitor) -> None:
         if reply.status == 429:
             await asyncio.sleep(float(reply.headers.get("Retry-After", 1)))
         elif reply.status not in (200, 201):
-            raise Failed(_why(reply.status, reply.body))
+            raise Failed(why(reply.status, reply.body))
         else:
             visitor.posted(reply)
 
@@ -169,14 +124,3 @@ async def _answers_to(caller: Caller, visitor: Visitor, show: Show) -> None:
                 show(f"< {frame['content'].get('text') or frame['type']}")
         if answered and not fresh:
             return
-
-
-async def _until(wait_s: float, listening: Any) -> None:
-    if wait_s <= 0:
-        listening.close()
-        return
-    try:
-        async with asyncio.timeout(wait_s):
-            await listening
-    except TimeoutError:
-        return

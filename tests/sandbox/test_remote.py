@@ -9,12 +9,13 @@ import pytest
 
 from gateway.commands import Failed
 from gateway.sandbox.attach import read_note
-from gateway.sandbox.remote import Script, simulate
+from gateway.sandbox.caller import Script
+from gateway.sandbox.remote import simulate
 from tests import servers
 from tests.sandbox.demo import Demo, said, texts
 
 
-def script(endpoint: str, text: str = "Do you ship to France?", **more: object) -> Script:
+def script(endpoint: str, text: str | None = "Do you ship to France?", **more: object) -> Script:
     facts = {"sender": None, "count": 1, "wait_s": 20.0, **more}
     return Script(endpoint=endpoint, text=text, **facts)  # type: ignore[arg-type]  # because facts are spread
 
@@ -53,8 +54,8 @@ async def test_more_than_a_visitor_may_write_at_once_comes_all(running: Demo, tm
 
 
 async def test_an_unknown_endpoint_is_named_with_those_there_are(running: Demo, tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="no endpoint mail; known: whatsapp, site"):
-        await run(running, script("mail"), tmp_path)
+    with pytest.raises(Failed, match="no endpoint fax; known: whatsapp, sms, slack, voice, mail, site"):
+        await run(running, script("fax"), tmp_path)
 
 
 async def test_a_refusal_is_said_in_its_words(running: Demo, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ export class Chat extends Lines {
     this.last = last?.id;
     this.messages = new Map(messages.map((one) => [one.id, one]));
     this.tabs.replaceChildren(...(this.all.length > 1 ? this.all.map((one) => this.tab(one)) : []));
+    this.field.placeholder = this.room.prefix ? `Message, with ${this.room.prefix}` : "Message";
     this.about.textContent = typing ? "typing…" : hint;
     if (!this.room.threads && this.reply?.thread) this.unquote();
     this.rows.show(this.items(messages));
