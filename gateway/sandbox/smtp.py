@@ -50,7 +50,7 @@ class SmtpServer:
 
     def _may_enter(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         user, password = (part.decode("utf-8", "replace") for part in (data.login, data.password))
-        return AuthResult(success=self._passwords.get(user) == password)
+        return AuthResult(success=self._passwords.get(user) == password, handled=False)
 
     # --- the dialogue, called by aiosmtpd ---------------------------------------------------------------------------
 
