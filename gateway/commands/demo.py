@@ -14,7 +14,8 @@ from gateway.settings import Config
 
 TRY = (
     "on the phone ask: How long do I have to return something?",
-    "in the shop's chat ask: Do you ship to France?",
+    "from the same number send a text message, or call: it is the same conversation",
+    "write a mail, mention the app in the workspace, open the shop's chat: these are others",
     "anywhere ask for a person, then answer behind the counter",
     f"from another shell: throughline simulate {PHONE_ENDPOINT} 'Where is my order?'",
 )
