@@ -37,6 +37,8 @@ class Hosted:
         self.place, self.random = place, place.random
         self.trouble = place.trouble
         self.record = Record()
+        self.posts: list[Request] = []
+        """Webhooks besides those that the simulator has due; each is delivered once."""
         self._carried: set[asyncio.Task[None]] = set()
 
     # --- to be filled -------------------------------------------------------------------------------------------------
@@ -91,7 +93,8 @@ class Hosted:
 
     async def _carry(self, http: aiohttp.ClientSession) -> None:
         while True:
-            for request in self.due(datetime.now(UTC)):
+            posts, self.posts = self.posts, []
+            for request in (*posts, *self.due(datetime.now(UTC))):
                 self._start(http, request, 0.0)
             for task in [task for task in self._carried if task.done()]:
                 self._carried.discard(task)

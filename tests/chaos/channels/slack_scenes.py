@@ -49,7 +49,7 @@ class _Scenes:
     def all(self) -> list[Scene]:
         app = f"<@{self.slack.world.bot_user}>"
         return [
-            Scene("a direct message", lambda: self._writes("one"), message(Text, "c1 says one")),
+            Scene("a direct message, once the URL is verified", self._begins, message(Text, "c1 says one")),
             Scene("a mention in a channel", lambda: self._mentions("two"), message(Text, "says two")),
             Scene("talk in a channel", lambda: self._says(self.ana, "to all", room=self.room), observed("to all")),
             Scene("an answer in a thread", self._answers, message(Text, "below it")),
@@ -85,8 +85,11 @@ class _Scenes:
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    def _writes(self, text: str) -> None:
-        self.line.say("c1", f"c1 says {text}")
+    def _begins(self) -> None:
+        """What Slack asks of a URL is answered, and becomes nothing."""
+        if not self.line.over_sockets:
+            self.line.posts += [self.slack.url_verification("are you there", now()), self.slack.ssl_check()]
+        self.line.say("c1", "c1 says one")
 
     def _mentions(self, text: str) -> None:
         customer = self.line.customers[-1]

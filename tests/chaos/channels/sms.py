@@ -57,8 +57,6 @@ class Sms(Hosted):
         self._names = {id(person): name for name, person in self.people.items()}
         self._said: dict[str, Said] = {}
         self._heard: dict[str, Heard] = {}
-        self.posts: list[Request] = []
-        """What else Twilio's account tells, besides messages."""
 
     @staticmethod
     def person(number: int) -> Customer:
@@ -117,8 +115,7 @@ class Sms(Hosted):
         self._heard[sid] = self.record.hears(Heard(name, row.body, time.monotonic(), sid))
 
     def due(self, now: datetime) -> Sequence[Request]:
-        posts, self.posts = self.posts, []
-        return [*posts, *self.twilio.due(now)]
+        return self.twilio.due(now)
 
     def delivered(self, request: Request, status: int, now: datetime) -> None:
         self.twilio.delivered(request, status, now)
