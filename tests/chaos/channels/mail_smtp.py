@@ -28,6 +28,8 @@ HANG_S = 8.0
 FAULTY = 0.07
 """Share of mails."""
 FAULTS = ("later", "greylisted", "hang", "nothing", "drop")
+QUICK = ("nothing", "drop")
+"""After the others the gateway waits for a minute before it tries again."""
 MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*<([^>]+)>")
 
 
@@ -116,7 +118,8 @@ class Smtp:
         recipient = "<" not in key and not key.endswith("@shop.example")
         if recipient and not self._line.place.patient:
             return None
-        kind = "greylisted" if recipient else self._line.random.choice([one for one in FAULTS if one != "greylisted"])
+        faults = [one for one in FAULTS if one != "greylisted" and (self._line.place.patient or one in QUICK)]
+        kind = "greylisted" if recipient else self._line.random.choice(faults)
         self._line.record.counts[f"SMTP: {kind}"] += 1
         return kind
 
