@@ -124,6 +124,7 @@ export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 export const shown = (node) => node.offsetParent !== null && !document.hidden;
 
 export function initials(name) {
+  if (/^\+?\d+$/.test(name || "")) return name.slice(-2);
   const words = (name || "?").trim().split(/\s+/);
   return [...(words[0] || "?")][0].toUpperCase() + (words.length > 1 ? [...words[words.length - 1]][0].toUpperCase() : "");
 }

@@ -46,7 +46,7 @@ export class Calls {
       tries: h("div", { class: "call-tries" }, ...card_tries(this.card, (text) => this.speak(text))),
       answer: h("div", { class: "call-row" }, act("call", "Pick up", () => this.follow.act({ type: "pick_up" }), "primary call-button")),
       say: h("div", { class: "compose" }, this.field, speak),
-      acts: h("div", { class: "call-row" }, (this.cut = act("hand", "Interrupt", () => this.interrupt())), act("keys", "Keys", () => this.keypad()), act("close", "Hang up", () => this.follow.act({ type: "hang_up" }), "danger")),
+      acts: h("div", { class: "call-row" }, (this.cut = act("hand", "Interrupt", () => this.interrupt())), (this.pad = act("keys", "Keys", () => this.keypad())), act("close", "Hang up", () => this.follow.act({ type: "hang_up" }), "danger")),
       keys: h("div", { class: "keypad", hidden: true, role: "group", "aria-label": "Keys of the telephone" }, ...KEYS.map((key) => h("button", { type: "button", class: "key", onclick: () => this.follow.act({ type: "press", digits: key }) }, key))),
       colleague: h("div", { class: "call-row" }, h("span", { class: "soft" }, "The colleague:"), ...[["completed", "Answers"], ["busy", "Is busy"], ["no-answer", "Is away"]].map(([status, label]) => h("button", { type: "button", class: "button small", onclick: () => this.follow.act({ type: "colleague", status }) }, label))),
     };
@@ -77,7 +77,8 @@ export class Calls {
     tries.hidden = say.hidden || screen.state === "recording" || screen.lines.some((line) => line.who === "caller");
     acts.hidden = !on;
     colleague.hidden = screen.state !== "transfer";
-    if (!on) keys.hidden = true;
+    if (say.hidden) keys.hidden = true;
+    this.pad.hidden = say.hidden;
     this.draw();
     if (screen.lines.some((line) => line.who === "caller") && fresh) this.scroll.end();
   }

@@ -83,7 +83,7 @@ export class Counter {
   }
 
   listed() {
-    if (!this.items.length) return [["none", 0, () => h("li", { class: "none" }, "Nobody has written yet.", h("br"), "Send a message from the phone or the shop's chat: it shows up here.")]];
+    if (!this.items.length) return [["none", 0, () => h("li", { class: "none" }, "Nobody has written yet.", h("br"), "Write, mail or call: it shows up here.")]];
     return this.items.map((one) => {
       const detail = this.details.get(one.id);
       const last = this.lasts.get(one.id) || { at: one.created_at, text: "" };
@@ -111,7 +111,7 @@ export class Counter {
     const ours = envelope.direction === "out" ? `${writer(envelope)}: ` : "";
     const { body } = envelope;
     if (body.kind === "state_change") return `→ ${NAMES[body.state] || body.state}`;
-    if (body.kind === "call_event") return `Call: ${body.event}`;
+    if (body.kind === "call_event") return `Call: ${body.event.replace("_", " ")}`;
     if (body.kind !== "message") return ours + body.kind;
     return ours + body.parts.map((part) => part.text || part.title || part.caption || part.name || part.type.replace("_", " ")).join(" ");
   }
