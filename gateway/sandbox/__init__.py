@@ -4,6 +4,7 @@ demo.py     its configuration                     attach.py  hangs it beside a g
 stage.py    all places and people.py              place.py   what a place is, and how it presents itself
 host.py     the first telephone's provider        phones.py, screen.py, memory.py  its customers, what they see and keep
 texts.py    text messages    chat.py  a workspace    mailbox.py, smtp.py, imap.py  mails    calls.py, relays.py  calls
+keeping.py  what the other places keep
 courier.py  webhooks on their way                 news.py    who waits for what
 api.py      the JSON API, places.py every place's part of it       page.py  the page and its files (static/)
 remote.py   scripts it from a shell, with caller.py and remote_places.py

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from gateway.core import Core
 from gateway.sandbox.api import SandboxApi
+from gateway.sandbox.keeping import bring_back, keep
 from gateway.sandbox.memory import recall, remember
 from gateway.sandbox.news import News
 from gateway.sandbox.page import pages
@@ -64,9 +65,11 @@ def _running(stage: Stage, path: Path) -> Callable[[web.Application], AsyncItera
         if not phones.customers:
             phones.add(*FIRST_CUSTOMER)
         stage.met()
+        bring_back(stage.places.values(), path.parent)
         async with stage.running():
             yield
         remember(phones, path)
+        keep(stage.places.values(), path.parent)
 
     return running
 

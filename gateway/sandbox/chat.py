@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from adapters.base import Reply, Request
 from adapters.slack.simulator import Workspace
@@ -89,10 +90,18 @@ class TakeBack(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"
 Do = SayText | Press | React | Revise | TakeBack
 
 
+class Memory(Struct, frozen=True):
+    said: list[Said]
+    files: dict[str, StoredFile]
+    chosen: list[tuple[str, str, str]]
+    """Room, message, choice."""
+
+
 class Chat(Place):
     patience_s = 3.0
     paths = ("/files-pri/{rest:.*}", "/upload/{rest:.*}")
     Action: ClassVar[Any] = Do
+    Memory: ClassVar[Any] = Memory
 
     def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
         super().__init__(core, endpoint, news)
@@ -245,6 +254,22 @@ class Chat(Place):
         text = re.sub(r"<(?:https?|mailto|tel):[^|>]*\|([^>]*)>", r"\1", text)
         text = re.sub(r"<((?:https?|mailto|tel):[^|>]*)>", r"\1", text)
         return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+    # --- from one run to the next ---------------------------------------------------------------------------------
+
+    def remember(self) -> Memory:
+        said = [replace(one, room=Room(one.room.id)) for one in self.simulator.world.said.values()]
+        chosen = [(room, ts, value) for (room, ts), value in self._chosen.items()]
+        return Memory(said, self.simulator.world.files, chosen)
+
+    def recall(self, memory: Memory) -> None:
+        world = self.simulator.world
+        world.files |= memory.files
+        for said in memory.said:
+            if (room := world.rooms.get(said.room.id)) is not None:
+                said.room = room
+                world.said[room.id, said.ts] = said
+        self._chosen = {(room, ts): value for room, ts, value in memory.chosen}
 
     # --- the provider ---------------------------------------------------------------------------------------------
 

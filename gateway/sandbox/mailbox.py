@@ -98,8 +98,26 @@ class MailScreen(Struct, frozen=True, kw_only=True):
     mails: tuple[Mail, ...]
 
 
+class KeptMail(Struct, frozen=True):
+    """One of ours in a customer's mailbox."""
+
+    sender: str
+    recipient: str
+    data: bytes
+    at: datetime
+
+
+class Memory(Struct, frozen=True):
+    arrived: list[tuple[datetime, bytes]]
+    """In the business's mailbox, in the order of their UIDs."""
+    sent: list[Mail]
+    held: list[KeptMail]
+    files: dict[str, Stored]
+
+
 class Mailboxes(Place):
     Action: ClassVar[Any] = Write
+    Memory: ClassVar[Any] = Memory
 
     def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
         super().__init__(core, endpoint, news)
@@ -202,6 +220,21 @@ class Mailboxes(Place):
 
     def file(self, id: str) -> Stored | None:
         return self._files.get(id)
+
+    # --- from one run to the next ---------------------------------------------------------------------------------
+
+    def remember(self) -> Memory:
+        box = self.imap.mailbox(self._user)
+        held = [KeptMail(one.sender, one.person.address, one.data, one.at) for one in self.simulator.world.held]
+        return Memory([(mail.at, mail.message) for mail in box.mails], self._sent, held, self._files)
+
+    def recall(self, memory: Memory) -> None:
+        """Under other UIDs: after a crash old ones could be given twice. The gateway knows what it has read."""
+        for at, message in memory.arrived:
+            self.imap.deliver(self._user, message, at=at)
+        for one in memory.held:
+            self.simulator.world.accept(one.sender, [one.recipient], one.data, one.at)
+        self._sent, self._files = memory.sent, memory.files
 
     # --- the servers ----------------------------------------------------------------------------------------------
 

@@ -86,6 +86,8 @@ class Place:
     """Of the provider's files, where they lie outside of its API's address."""
     Action: ClassVar[Any]
     """What a customer can do."""
+    Memory: ClassVar[Any] = None
+    """What outlives a restart. None: nothing does."""
 
     def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
         self.core, self.endpoint, self.news = core, endpoint, news
@@ -129,6 +131,13 @@ class Place:
     async def answer(self, request: Request) -> Reply | None:
         """The provider's API. None: the connection is to be closed without an answer."""
         return Reply(404)
+
+    def remember(self) -> Any:
+        """A `Memory`."""
+        return None
+
+    def recall(self, memory: Any) -> None:
+        """That of the last run; everybody has been met."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

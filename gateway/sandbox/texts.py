@@ -11,11 +11,13 @@ from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from adapters.base import Reply, Request
 from adapters.twilio_messaging import simulator_content as content
 from adapters.twilio_messaging.simulator import Twilio
-from adapters.twilio_messaging.simulator_world import Customer, Fault, Row
+from adapters.twilio_messaging.simulator_world import Content as SentContent
+from adapters.twilio_messaging.simulator_world import Customer, Fault, Media, Row
 from gateway.core import Core
 from gateway.sandbox.courier import Courier
 from gateway.sandbox.news import News
@@ -76,9 +78,22 @@ class Look(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", ta
 Do = SayText | Press | Look
 
 
+class Memory(Struct, frozen=True):
+    rows: list[Row]
+    media: dict[str, Media]
+    content: dict[str, SentContent]
+    windows: dict[str, dict[str, datetime]]
+    """Until when each customer may be written to, by phone and sender."""
+    read: list[str]
+    said: dict[str, dict[str, str]]
+    taken: list[str]
+    chosen: dict[str, str]
+
+
 class Texts(Place):
     patience_s = 15.0
     Action: ClassVar[Any] = Do
+    Memory: ClassVar[Any] = Memory
 
     def __init__(self, core: Core, endpoint: Endpoint, news: News) -> None:
         super().__init__(core, endpoint, news)
@@ -224,6 +239,29 @@ class Texts(Place):
         rows = tuple(Tap(one["id"], one["item"], one.get("description")) for one in shown.get("items", ()))
         return Content(kind=name, text=_filled(shown.get("body", ""), variables), buttons=buttons, rows=rows,
                        list_label=shown.get("button"))  # fmt: skip
+
+    # --- from one run to the next ---------------------------------------------------------------------------------
+
+    def remember(self) -> Memory:
+        world = self.simulator.world
+        return Memory(
+            rows=[replace(row, customer=None) for row in world.rows.values()], media=world.media,
+            content=world.content, read=world.read, said=self._said, taken=sorted(self._taken), chosen=self._chosen,
+            windows={phone: customer.windows for phone, customer in self._customers.items()},
+        )  # fmt: skip
+
+    def recall(self, memory: Memory) -> None:
+        world = self.simulator.world
+        world.media |= memory.media
+        world.content |= memory.content
+        world.read += memory.read
+        for phone, windows in memory.windows.items():
+            if phone in self._customers:
+                self._customers[phone].windows = windows
+        for row in memory.rows:
+            row.customer = world.customer_at(row.from_ if row.direction == "inbound" else row.to)
+            world.rows[row.sid] = row
+        self._said, self._taken, self._chosen = memory.said, set(memory.taken), memory.chosen
 
     # --- the provider ---------------------------------------------------------------------------------------------
 
