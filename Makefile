@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 .PHONY: help demo test test-slow check format chaos bench lock venv clean
 
 help:
-	echo 'make demo       a gateway with both channels and a simulated WhatsApp, in the browser'
+	echo 'make demo       a gateway with every channel, its providers simulated, in the browser'
 	echo 'make test       everything that this machine can run: style, types, import rules, tests'
 	echo 'make check      the static half of it'
 	echo 'make format     put the sources into the one format'

@@ -85,6 +85,7 @@ def _tree(key: str, folder: Path, host: str, base: str) -> dict[str, Any]:
                 "auth_tokens": [_secret(key, "telephony token")],
                 "number": CALL_NUMBER,
                 "human_number": COLLEAGUE_NUMBER,
+                "call_out": "agents",
                 "api_url": f"{base}{PROVIDER_PATH}/{CALL_ENDPOINT}",
             },
             **_mail(key),

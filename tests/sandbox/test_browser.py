@@ -297,6 +297,19 @@ async def test_a_caller_who_wants_a_person_is_put_through(page: Page) -> None:
     await expect(call.get_by_role("link", name="Its words")).to_be_visible()
 
 
+async def test_who_has_hung_up_is_called(page: Page) -> None:
+    await page.get_by_role("tab", name="Call").click()
+    call = page.locator("#call")
+    await call.get_by_role("button", name="Call", exact=True).click()
+    await call.get_by_role("button", name=RETURNS).click()
+    await expect(call.locator(".utter.theirs").last).to_contain_text("labels")
+    await call.get_by_role("button", name="Hang up").click()
+    await counter(page).locator(".entry").first.click()
+    await answer(page, "Your parcel is here.")
+    await call.get_by_role("button", name="Pick up").click()
+    await expect(call.locator(".utter.theirs")).to_contain_text("Your parcel is here.")
+
+
 async def test_a_workspace_has_threads_and_reactions(page: Page) -> None:
     await page.get_by_role("tab", name="Slack").click()
     room = page.locator("#room")

@@ -70,6 +70,20 @@ async def test_a_colleague_answers_what_the_machine_passes_on(running: Demo) -> 
     assert screen["complaints"] == []
 
 
+async def test_an_agent_s_answer_calls_a_customer_who_has_hung_up(running: Demo) -> None:
+    await rings(running)
+    await running.act("voice", type="say", text=QUESTION)
+    await running.see("voice", lambda screen: "labels" in " ".join(spoken(screen)))
+    await running.act("voice", type="hang_up")
+    await running.see("voice", lambda screen: screen["state"] == "ended")
+    conversation = (await running.conversation(ADDRESS))["id"]
+    said = {"agent_id": "robin", "text": "Your parcel is here."}
+    await running.v1(f"/conversations/{conversation}/messages", "POST", said, **{"Idempotency-Key": "one"})
+    await running.see("voice", lambda screen: screen["inward"] and screen["state"] == "ringing")
+    await running.act("voice", type="pick_up")
+    await running.see("voice", lambda screen: "Your parcel is here." in " ".join(spoken(screen)))
+
+
 async def test_who_reaches_nobody_leaves_a_message(running: Demo) -> None:
     await rings(running)
     await running.act("voice", type="say", text="Can I talk to a person?")
