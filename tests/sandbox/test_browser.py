@@ -339,6 +339,22 @@ async def test_another_customer_is_another_one_everywhere(page: Page) -> None:
     await expect(counter(page).locator(".entry")).to_have_count(2)
 
 
+async def test_the_keyboard_stays_where_it_was(page: Page, running: Demo) -> None:
+    """Also when what it is on has changed because of it, or something came meanwhile."""
+    await page.get_by_role("button", name="Failures").press("Enter")
+    switch = page.get_by_label("Every webhook twice")
+    await switch.press("Space")
+    await expect(switch).to_be_checked()
+    await expect(switch).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.get_by_role("tab", name="Slack", exact=True).press("Enter")
+    tab = page.locator("#room").get_by_role("tab", name="throughline")
+    await tab.focus()
+    await running.act("slack", type="text", text=RETURNS)
+    await expect(page.locator("#room .theirs .bubble")).to_contain_text("60 days")
+    await expect(tab).to_be_focused()
+
+
 async def test_each_provider_fails_in_its_own_ways(page: Page, running: Demo) -> None:
     await page.get_by_role("button", name="Failures").click()
     await page.get_by_label("Which provider").select_option("mail")

@@ -19,6 +19,7 @@ export class Chat extends Lines {
 
   build(root) {
     this.tabs = h("div", { class: "rooms", role: "tablist", "aria-label": `${this.card.title}: conversations` });
+    this.tabRows = new Rows(this.tabs);
     this.about = h("p", { class: "room-about" });
     this.log = h("div", { class: "chat-log", role: "log", "aria-label": `${this.card.title} messages`, tabindex: "0" });
     this.rows = new Rows(this.log);
@@ -86,7 +87,8 @@ export class Chat extends Lines {
     const fresh = last && last.id !== this.last;
     this.last = last?.id;
     this.messages = new Map(messages.map((one) => [one.id, one]));
-    this.tabs.replaceChildren(...(this.all.length > 1 ? this.all.map((one) => this.tab(one)) : []));
+    this.tabRows.show(this.all.length > 1 ? this.all.map((one) => [one.id, one.title, () => this.tab(one)]) : []);
+    this.all.forEach((one, place) => this.tabs.children[place]?.setAttribute("aria-selected", String(one.id === this.id)));
     this.field.placeholder = this.room.prefix ? `Message, with ${this.room.prefix}` : "Message";
     this.about.textContent = typing ? "typing…" : hint;
     if (!this.room.threads && this.reply?.thread) this.unquote();
@@ -96,7 +98,7 @@ export class Chat extends Lines {
   }
 
   tab(one) {
-    return h("button", { type: "button", role: "tab", class: "room", "aria-selected": String(one.id === this.id), onclick: () => this.open(one.id) }, one.title);
+    return h("button", { type: "button", role: "tab", class: "room", onclick: () => this.open(one.id) }, one.title);
   }
 
   items(messages) {

@@ -59,6 +59,7 @@ export class Drawer {
 
   show() {
     const { card, switches } = this.place;
+    const focused = this.content.contains(document.activeElement) && document.activeElement.id;
     const labels = Object.fromEntries(card.faults.map((one) => [one.id, one.label]));
     const waiting = switches.faults;
     this.rows.show([
@@ -68,6 +69,7 @@ export class Drawer {
         h("button", { type: "button", class: "link", onclick: () => this.put({ faults: [] }) }, "clear")))]] : []),
       ...card.knobs.map((knob) => [`${card.id} ${knob.id}`, switches[knob.id], () => this.knob(knob, switches[knob.id])]),
     ]);
+    if (focused) document.getElementById(focused)?.focus();
     this.button.classList.toggle("active", !this.places.every(usual));
     for (const option of this.choice.options) {
       const one = this.places.find(({ card: other }) => other.id === option.value);
@@ -80,12 +82,12 @@ export class Drawer {
     const label = h("span", {}, h("b", {}, knob.label), knob.text ? h("small", {}, knob.text) : null);
     if (knob.options.length) return h("section", {}, h("h3", {}, knob.label), knob.text ? h("p", { class: "hint" }, knob.text) : null,
       h("div", { class: "segments", role: "radiogroup", "aria-label": knob.label }, ...knob.options.map((one) => h("label", {},
-        h("input", { type: "radio", name: `${this.at} ${knob.id}`, value: one.id, checked: one.id === value, onchange: () => this.put({ [knob.id]: one.id }) }), h("span", {}, one.label)))));
+        h("input", { type: "radio", id: `${this.at}-${knob.id}-${one.id}`, name: `${this.at} ${knob.id}`, value: one.id, checked: one.id === value, onchange: () => this.put({ [knob.id]: one.id }) }), h("span", {}, one.label)))));
     if (knob.most) {
-      const input = h("input", { type: "number", min: "1", max: String(knob.most), value: String(value), "aria-label": knob.label, onchange: () => this.put({ [knob.id]: Number(input.value) || 1 }) });
+      const input = h("input", { type: "number", id: `${this.at}-${knob.id}`, min: "1", max: String(knob.most), value: String(value), "aria-label": knob.label, onchange: () => this.put({ [knob.id]: Number(input.value) || 1 }) });
       return h("label", { class: "switch" }, input, label);
     }
-    const input = h("input", { type: "checkbox", role: "switch", checked: value !== Boolean(knob.inverse), onchange: () => this.put({ [knob.id]: input.checked !== Boolean(knob.inverse) }) });
+    const input = h("input", { type: "checkbox", id: `${this.at}-${knob.id}`, role: "switch", checked: value !== Boolean(knob.inverse), onchange: () => this.put({ [knob.id]: input.checked !== Boolean(knob.inverse) }) });
     return h("label", { class: "switch" }, input, label);
   }
 }
