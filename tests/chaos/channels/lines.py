@@ -8,10 +8,12 @@ from tests.chaos.channels.line import Open
 from tests.chaos.channels.mail import Mail
 from tests.chaos.channels.slack import OverHttp, OverSockets
 from tests.chaos.channels.sms import Sms
+from tests.chaos.channels.voice import Voice
 
 LINES: Mapping[str, Open] = {
     "sms": Sms,
     "mail": Mail,
+    "voice": Voice,
     "slack": OverHttp,
     "slack_socket": OverSockets,
 }
