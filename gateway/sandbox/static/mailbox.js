@@ -108,7 +108,7 @@ export class Mailbox {
       h("header", {}, avatar(name, one.sender), h("div", {}, h("b", {}, one.mine ? "You" : name), h("small", {}, `to ${one.to}`)),
         one.proven === false ? h("span", { class: "badge badge-queue", title: "Our mail server finds that nobody vouches for the sender" }, "unproven") : null,
         one.automatic ? h("span", { class: "badge badge-nobody", title: "The mail says that a machine wrote it (RFC 3834)" }, "automatic") : null,
-        h("time", {}, `${day(one.at)}, ${clock(one.at)}`)),
+        h("time", {}, day(one.at) === day(Date.now()) ? clock(one.at) : `${day(one.at)}, ${clock(one.at)}`)),
       h("p", { class: "mail-text" }, one.text), ...files);
   }
 
