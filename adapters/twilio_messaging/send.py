@@ -1,8 +1,7 @@
 """Envelopes out: the calls of one step, and what their answers mean.
 
 Rule: a message is as many steps as Twilio needs messages for it. The whole plan is checked before the first call.
-Rule: there is no idempotency key. The status callback's URL has our echo key, so that a receipt names what went out;
-what stands behind `#` in the configured URL goes with it, and lets Twilio repeat receipts that failed.
+Rule: there is no idempotency key: the status callback's URL has our echo key and, behind `#`, what lets it be repeated.
 Rule: whether the customer's window is open, and who has opted out, is Twilio's word (63016, 21610).
 See https://www.twilio.com/docs/messaging/api/message-resource
 """
