@@ -187,7 +187,7 @@ class Mail:
 
     def tells(self, data: bytes, heard: Heard, status: Status) -> None:
         """This mail will tell what became of one of ours."""
-        self._about[_id_of(data)] = heard, status
+        self._about[id_of(data)] = heard, status
 
     # --- the servers --------------------------------------------------------------------------------------------------
 
@@ -224,7 +224,11 @@ class Mail:
             self._renumber()
 
     def _lies_there(self, one: Stored) -> None:
-        id, at = _id_of(one.data), time.monotonic()
+        self.tells_now(id_of(one.data))
+
+    def tells_now(self, id: str) -> None:
+        """From here on what this mail says is known to the gateway, or must be."""
+        at = time.monotonic()
         if (said := self._said.get(id)) and said.acked_at is None:
             said.acked_at = at
         if told := self._about.get(id):
@@ -288,7 +292,7 @@ def _quoted(held: Held | None) -> str:
     return f"On Mon, Jan 5, 2026 at 10:00 AM Support <{ADDRESS}> wrote:\n\n{lines}"
 
 
-def _id_of(data: bytes) -> str:
+def id_of(data: bytes) -> str:
     found = MESSAGE_ID.search(data)
     return found[1].decode() if found else ""
 
