@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import pytest
 
 from gateway.store.schema import DOUBT, DUE, FAILED, PARKED, SENDING
-from normalizer.envelope import Status
+from normalizer.envelope import Status, plain_text
 from tests.chaos.audit import Database, Row
 from tests.chaos.channels.audit import Auditor
 from tests.chaos.channels.line import Heard, Record, Said
@@ -87,8 +88,9 @@ def a_hole(db: Database, record: Record) -> None:
 
 
 def unanswered(db: Database, record: Record) -> None:
-    """The last one: nothing follows with which it could have been answered."""
-    remove(db, row_of(db, record.said[-1].text, "out"))
+    """The last one of a conversation: nothing follows with which it could have been answered."""
+    last = max((row for row in db.envelopes if row["direction"] == "in" and row["seq"]), key=itemgetter("seq"))
+    remove(db, row_of(db, plain_text(db.decoded[last["id"]].body), "out"))
 
 
 def answered_twice(db: Database, record: Record) -> None:
