@@ -3,6 +3,7 @@
 Rule: the page and the API know no channel. What is special about one is in its card: how it is shown, what can fail.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, ClassVar, Literal
@@ -78,7 +79,7 @@ class Stored(Struct, frozen=True):
     data: bytes
 
 
-class Place:
+class Place(ABC):
     """A simulated provider. What one does not have, it refuses."""
 
     patience_s: float = 10.0
@@ -101,18 +102,19 @@ class Place:
         return tuple(channel.id for channel in self.endpoint.channels)
 
     @property
-    def card(self) -> Card:
-        raise NotImplementedError
+    @abstractmethod
+    def card(self) -> Card: ...
 
     def meet(self, person: Person) -> None:
         """Somebody may come here."""
+        return
 
-    def screen(self, person: Person) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def screen(self, person: Person) -> Any: ...
 
+    @abstractmethod
     def act(self, person: Person, action: Any) -> str:
         """The id of what was done. Raises Refused."""
-        raise NotImplementedError
 
     def upload(self, person: Person, file: Upload) -> str:
         raise Refused(404, "no_files", f"nobody sends files to {self.id}")
@@ -122,11 +124,11 @@ class Place:
         return None
 
     @property
-    def switches(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def switches(self) -> Any: ...
 
-    def switch(self, wanted: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def switch(self, wanted: Any) -> None: ...
 
     async def answer(self, request: Request) -> Reply | None:
         """The provider's API. None: the connection is to be closed without an answer."""
@@ -138,6 +140,7 @@ class Place:
 
     def recall(self, memory: Any) -> None:
         """That of the last run; everybody has been met."""
+        return
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,22 @@ from gateway.sandbox.place import Place, Upload, file_path, held_back, hook, ids
 from tests.sandbox.demo import Demo
 
 ANA = Person(name="Ana", phone="351912345678", email="ana@home.example", user="U1")
+
+
+class Bare(Place):
+    """It has what every place must have, and nothing else."""
+
+    card: Any = None
+    switches: Any = None
+
+    def screen(self, person: Person) -> None:
+        return
+
+    def act(self, person: Person, action: Any) -> str:
+        return ""
+
+    def switch(self, wanted: Any) -> None:
+        return
 
 
 async def test_an_answer_may_be_held_back_or_never_given() -> None:
@@ -29,7 +46,7 @@ async def test_an_answer_may_be_held_back_or_never_given() -> None:
 
 async def test_what_a_place_does_not_have_it_refuses(running: Demo) -> None:
     core = running.house.core
-    place = Place(core, next(iter(core.config.endpoints.values())), News())
+    place = Bare(core, next(iter(core.config.endpoints.values())), News())
     with pytest.raises(Refused, match="nobody sends files"):
         place.upload(ANA, Upload(data=b"x", mime="image/png"))
     place.meet(ANA)

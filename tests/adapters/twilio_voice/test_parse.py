@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from adapters import REGISTRY
 from adapters.base import Malformed
 from adapters.twilio_voice.parse import call_in, turn_id
-from adapters.twilio_voice.wire import TYPE
 from normalizer.envelope import Evidence
 from tests.adapters.twilio_voice.support import (
     ADAPTER,
@@ -162,7 +160,6 @@ def test_inbound(one: InboundCase) -> None:
     check_inbound(SUBJECT, one)
 
 
-@pytest.mark.skipif(TYPE not in REGISTRY, reason="not registered")
 @pytest.mark.parametrize("one", CASES, ids=str)
 def test_inbound_by_the_command(one: InboundCase) -> None:
     check_parsed(SUBJECT, one)

@@ -8,10 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from adapters import REGISTRY
 from adapters.base import CallContext, Fetched, HttpCall, MediaFailed, NoAnswer, Reply, Unavailable
 from adapters.twilio_voice.codes import CODES
-from adapters.twilio_voice.wire import TYPE
 from normalizer.envelope import MediaRef
 from tests.adapters.twilio_voice.support import (
     ADAPTER,
@@ -95,7 +93,6 @@ def test_on_an_open_line(case: OutboundCase) -> None:
     check_outbound(SUBJECT, case)
 
 
-@pytest.mark.skipif(TYPE not in REGISTRY, reason="not registered")
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_on_an_open_line_by_the_command(case: OutboundCase) -> None:
     check_rendered(SUBJECT, case)

@@ -7,6 +7,7 @@ Rule: a call that was accepted is answered a little later, so that many a kill f
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ AGAIN, AGAIN_S = 0.1, 2.0
 SLOW_HEADER = "x-simulated-delay-s"
 
 
-class Hosted:
+class Hosted(ABC):
     """Base of such a line. It says what its simulator answers, has due, and is told."""
 
     patience_s = 5.0
@@ -43,20 +44,21 @@ class Hosted:
 
     # --- to be filled -------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def answer(self, request: Request, now: datetime) -> Reply:
         """The REST API."""
-        raise NotImplementedError
 
+    @abstractmethod
     def due(self, now: datetime) -> Sequence[Request]:
         """Webhooks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delivered(self, request: Request, status: int, now: datetime) -> None:
         """`status` 0: there was no answer. Sets what is acknowledged in the record."""
-        raise NotImplementedError
 
     def routes(self, app: web.Application) -> None:
         """What is not the REST API."""
+        return
 
     # --- carrying -----------------------------------------------------------------------------------------------------
 
