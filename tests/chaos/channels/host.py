@@ -53,8 +53,8 @@ class Hosted(ABC):
         """Webhooks."""
 
     @abstractmethod
-    def delivered(self, request: Request, status: int, now: datetime) -> None:
-        """`status` 0: there was no answer. Sets what is acknowledged in the record."""
+    async def _deliver(self, http: aiohttp.ClientSession, request: Request, after_s: float) -> None:
+        """Carries one webhook, and tells the simulator what became of it."""
 
     def routes(self, app: web.Application) -> None:
         """What is not the REST API."""
@@ -106,6 +106,28 @@ class Hosted(ABC):
     def _start(self, http: aiohttp.ClientSession, request: Request, after_s: float) -> None:
         self._carried.add(asyncio.create_task(self._deliver(http, request, after_s)))
 
+    # --- called -------------------------------------------------------------------------------------------------------
+
+    async def _called(self, called: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in called.headers.items()}
+        url = f"{self.place.url}{called.raw_path}"
+        request = Request(method=called.method, url=url, headers=headers, body=await called.read())
+        reply = self.answer(request, datetime.now(UTC))
+        told = dict(reply.headers)
+        if told.pop(SLOW_HEADER, None) == "never":
+            return _cut(called)
+        if self.trouble:
+            await asyncio.sleep(self.random.uniform(0, HOLD_S))
+        return web.Response(status=reply.status, headers=told, body=reply.body)
+
+
+class Repeating(Hosted):
+    """Base of a line whose provider looks at nothing of an answer but its status, and posts again what was not taken."""
+
+    @abstractmethod
+    def delivered(self, request: Request, status: int, now: datetime) -> None:
+        """`status` 0: there was no answer. Sets what is acknowledged in the record."""
+
     async def _deliver(self, http: aiohttp.ClientSession, request: Request, after_s: float) -> None:
         """`after_s`: it is a repeat of what was taken, and nobody waits for what becomes of it."""
         if after_s:
@@ -132,20 +154,6 @@ class Hosted(ABC):
                 return answer.status
         except (aiohttp.ClientError, OSError, TimeoutError):
             return 0
-
-    # --- called -------------------------------------------------------------------------------------------------------
-
-    async def _called(self, called: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in called.headers.items()}
-        url = f"{self.place.url}{called.raw_path}"
-        request = Request(method=called.method, url=url, headers=headers, body=await called.read())
-        reply = self.answer(request, datetime.now(UTC))
-        told = dict(reply.headers)
-        if told.pop(SLOW_HEADER, None) == "never":
-            return _cut(called)
-        if self.trouble:
-            await asyncio.sleep(self.random.uniform(0, HOLD_S))
-        return web.Response(status=reply.status, headers=told, body=reply.body)
 
 
 def _cut(called: web.Request) -> web.Response:

@@ -18,7 +18,7 @@ from adapters._mail.simulator_letters import Enclosed
 from adapters.base import Reply, Request
 from adapters.mail_postmark import simulator
 from normalizer.envelope import Document, Evidence, Status
-from tests.chaos.channels.host import Hosted
+from tests.chaos.channels.host import Repeating
 from tests.chaos.channels.line import Heard, Place, Scene
 from tests.chaos.channels.mail import ADDRESS, ENDPOINT, TOKEN_KEY, Mail, id_of, now
 from tests.chaos.channels.mail_scenes import kept, machine, message, receipt
@@ -112,7 +112,7 @@ class PostedMail(Mail):
         heard.told[Status.DELIVERED] = time.monotonic()
 
 
-class _Posts(Hosted):
+class _Posts(Repeating):
     patience_s = 5.0
 
     def __init__(self, line: PostedMail) -> None:

@@ -24,7 +24,7 @@ from adapters.slack.simulator import Workspace
 from adapters.slack.simulator_delivery import Socket
 from adapters.slack.simulator_world import Fault, Person, Room
 from normalizer.envelope import Status
-from tests.chaos.channels.host import Hosted
+from tests.chaos.channels.host import Repeating
 from tests.chaos.channels.line import Heard, Place, Said, Scene
 
 ENDPOINT, TEAM = "slack", "T024BE7LD"
@@ -42,7 +42,7 @@ WARNED_S = 1.0
 Payload = Mapping[str, Any]
 
 
-class OverHttp(Hosted):
+class OverHttp(Repeating):
     """The Events API."""
 
     name = "slack"

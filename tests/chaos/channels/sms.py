@@ -17,7 +17,7 @@ from adapters.base import Reply, Request
 from adapters.twilio_messaging.simulator import Twilio
 from adapters.twilio_messaging.simulator_world import Customer, Fault
 from normalizer.envelope import Status
-from tests.chaos.channels.host import Hosted
+from tests.chaos.channels.host import Repeating
 from tests.chaos.channels.line import Heard, Place, Said, Scene
 
 ENDPOINT, ACCOUNT, TOKEN = "twilio", "AC0000000000000000000000000000face", "an auth token"
@@ -31,7 +31,7 @@ RECEIPTS_LATE_S = 4.0
 STATUSES = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "undelivered": Status.FAILED}
 
 
-class Sms(Hosted):
+class Sms(Repeating):
     name = "sms"
     patience_s = 15.0
     sources = 1
