@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from adapters.base import Auth, CredentialsRefused, Flow, Grant, HttpCall, Reply, SendError, Throttled, Unavailable
+from adapters.base import Auth, CredentialsRefused, Flow, Grant, HttpCall, SendError, Throttled, Unavailable
 from gateway import credentials
 from gateway.clock import CountingIds, FrozenClock
-from gateway.credentials import Credentials, CredentialSettings, Granted, answered, asking
+from gateway.credentials import Credentials, CredentialSettings
 from gateway.directory import Mounted
 from gateway.media import MediaSettings, MediaStore
 from gateway.store import grants
@@ -325,6 +325,12 @@ async def test_without_a_database_there_is_no_token(place: Place) -> None:
     assert await alone.secret(place.mounted, "password") == "plain"
 
 
+async def test_grants_that_differ_in_anything_are_kept_apart(place: Place) -> None:
+    changed = [replace(place.grant, **{name: "other"}) for name in msgspec.structs.asdict(place.grant)]
+    digests = {place.credentials._place(place.mounted, "oauth", one).digest for one in (place.grant, *changed)}
+    assert len(digests) == len(changed) + 1
+
+
 # --- flows ------------------------------------------------------------------------------------------------------------
 
 
@@ -366,76 +372,3 @@ async def test_a_token_that_takes_too_long_costs_no_more_than_the_call_may(place
     gate.set()
     assert await place.credentials.run(calling(place.server.url(), []), place.mounted, timeout_ms=5_000) == 200
     assert len(place.server.calls) == 2
-
-
-# --- RFC 6749 ---------------------------------------------------------------------------------------------------------
-
-GRANT = Grant(
-    token_url="https://id.example/token", client_id="us&", client_secret="s=1", refresh_token="r", scope="a b"
-)
-
-
-@pytest.mark.parametrize(
-    ("grant", "refresh", "fields"),
-    [
-        (GRANT, "r2", {"grant_type": ["refresh_token"], "refresh_token": ["r2"], "client_id": ["us&"],
-                       "client_secret": ["s=1"], "scope": ["a b"]}),
-        (replace(GRANT, refresh_token=None), None,
-         {"grant_type": ["client_credentials"], "client_id": ["us&"], "client_secret": ["s=1"], "scope": ["a b"]}),
-        (replace(GRANT, client_secret="", scope=""), "r",
-         {"grant_type": ["refresh_token"], "refresh_token": ["r"], "client_id": ["us&"]}),
-    ],
-)  # fmt: skip
-def test_what_is_asked(grant: Grant, refresh: str | None, fields: dict[str, list[str]]) -> None:
-    call = next(asking(grant, refresh))
-    assert isinstance(call, HttpCall)
-    assert (call.method, call.url) == ("POST", "https://id.example/token")
-    assert call.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert parse_qs(call.body.decode()) == fields
-
-
-@pytest.mark.parametrize(
-    ("body", "granted"),
-    [
-        (b'{"access_token":"a","expires_in":3599}', Granted(access_token="a", expires_in=3599)),
-        (b'{"access_token":"a","expires_in":"3599"}', Granted(access_token="a", expires_in=3599)),
-        (b'{"access_token":"a","refresh_token":"r","id_token":"x","scope":[]}',
-         Granted(access_token="a", refresh_token="r")),
-    ],
-)  # fmt: skip
-def test_what_is_granted(body: bytes, granted: Granted) -> None:
-    assert answered(Reply(200, {}, body)) == granted
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error", "code"),
-    [
-        (400, b'{"error":"invalid_grant","error_description":"secret words"}', CredentialsRefused, "invalid_grant"),
-        (401, b'{"error":"invalid_client"}', CredentialsRefused, "invalid_client"),
-        (403, b"", CredentialsRefused, None),
-        (400, b'{"error":"temporarily_unavailable"}', Unavailable, "temporarily_unavailable"),
-        (400, b'{"error":"A Token\\nwas in it"}', CredentialsRefused, None),
-        (400, b'{"error":{"code":7}}', CredentialsRefused, None),
-        (500, b"[[[", Unavailable, "500"),
-        (302, b"", Unavailable, "302"),
-        (200, b"", Unavailable, None),
-        (200, b'{"access_token":""}', Unavailable, None),
-        (200, b'{"access_token":7}', Unavailable, None),
-        (200, b'{"access_token":"a","expires_in":"soon"}', Unavailable, None),
-        (200, b"[" * 100_000, Unavailable, None),
-        (429, b"", Throttled, None),
-    ],
-)
-def test_what_is_refused(status: int, body: bytes, error: type[SendError], code: str | None) -> None:
-    with pytest.raises(error) as refused:
-        answered(Reply(status, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, body))
-    assert type(refused.value) is error
-    assert (refused.value.provider_code, refused.value.retry_after_s) == (code, None)
-    assert "secret" not in str(refused.value)
-
-
-def test_grants_that_differ_in_anything_are_kept_apart(place_without_loop: Credentials) -> None:
-    mounted = Mounted(id=EndpointId("x"), type="desk", adapter=Desk(), channels=(), credentials={})
-    changed = [replace(GRANT, **{name: "other"}) for name in msgspec.structs.asdict(GRANT)]
-    digests = {place_without_loop._place(mounted, "oauth", one).digest for one in (GRANT, *changed)}
-    assert len(digests) == len(changed) + 1
