@@ -63,12 +63,15 @@ class HookConfig(SmtpConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ]
         return found + ([] if self.smtp_host else ["smtp_host is missing"]) + self.smtp_problems()
 
-    def able(self, content_types: frozenset[str], max_body_bytes: int | None = None) -> Capabilities:
+    def able(
+        self, content_types: frozenset[str], max_body_bytes: int | None = None, *, echo_wait_ms: int = 20_000
+    ) -> Capabilities:
+        """`echo_wait_ms`: after which the provider has told that it took a mail, if it took it."""
         return Capabilities(
             echo=True,
             text_limit=100_000,
             sends=SENDS,
-            echo_wait_ms=120_000,
+            echo_wait_ms=echo_wait_ms,
             content_types=content_types,
             max_body_bytes=max_body_bytes,
             heavy=True,

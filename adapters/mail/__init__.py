@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from adapters._mail.content import SENDS
 from adapters._mail.sending import send, sender_of
 from adapters.base import (
     Capabilities,
@@ -27,19 +28,7 @@ from adapters.mail.parse import TYPE, files, parse
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
-CAPABILITIES = Capabilities(
-    answers="stored",
-    echo=True,
-    text_limit=100_000,
-    sends=frozenset(
-        {
-            "text", "image", "audio", "voice", "video", "document", "sticker", "location", "contact_card",
-            "choices_offered",
-        }
-    ),
-    echo_wait_ms=120_000,
-    heavy=True,
-)  # fmt: skip
+CAPABILITIES = Capabilities(answers="stored", echo=True, text_limit=100_000, sends=SENDS, heavy=True)
 
 
 class MailAdapter:

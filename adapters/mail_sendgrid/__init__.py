@@ -28,6 +28,8 @@ from normalizer.ids import EndpointId
 TYPE = "mail_sendgrid"
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data"})
 MAX_BODY_BYTES = 35_000_000
+ECHO_WAIT_MS = 45_000
+"""Events are posted every 30 s, together (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event)."""
 
 
 class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +46,7 @@ class Config(HookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SendGrid:
     def __init__(self, endpoint_id: EndpointId, config: Config) -> None:
         self._keys = Keys(config.verification_keys)
-        self.capabilities = config.able(CONTENT_TYPES, MAX_BODY_BYTES)
+        self.capabilities = config.able(CONTENT_TYPES, MAX_BODY_BYTES, echo_wait_ms=ECHO_WAIT_MS)
         self._postbox = Postbox(endpoint_id, TYPE, config)
 
     def verify(self, raw: RawInbound) -> Reply | None:

@@ -89,4 +89,5 @@ def test_what_is_wrong_with_settings(settings: dict[str, Any], problem: str) -> 
 def test_settings_that_are_right() -> None:
     assert CONFIG.mail_problems() == []
     assert CONFIG.able(frozenset({"a/b"}), 7).max_body_bytes == 7
+    assert CONFIG.able(frozenset(), echo_wait_ms=9).echo_wait_ms == 9
     assert HookConfig(**SETTINGS, automatic_per_hour=3).able(frozenset()).automatic_per_hour == 3
