@@ -8,12 +8,14 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 from aiohttp import web
 
 from gateway import live
+from gateway.api.channels import probe
 from gateway.clock import MS_SHIFT, Clock, Ids
 from gateway.compose import ENGINE_LANE, heavy_reader, listeners, mount, performer, processor
 from gateway.core import Core
@@ -31,6 +33,7 @@ from gateway.receive import Receiver
 from gateway.report import Report
 from gateway.security import subkey
 from gateway.settings import Config
+from gateway.standing import Standing
 from gateway.store import cursors, grants, intake, migrate, outbox
 from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
@@ -80,6 +83,7 @@ class House:
                 group.create_task(self._look(), name="look"),
                 group.create_task(self._sweep(), name="sweep"),
                 group.create_task(self.listeners.run(), name="listen"),
+                group.create_task(self.core.standing.run(), name="standing"),
             ]
             work = [
                 group.create_task(self.processor.run(), name="process"),
@@ -168,7 +172,10 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
     links = MediaLinks(subkey(config.key, "media links"))
     peer_key = subkey(config.key, "peers")
     made: list[live.Sockets] = []
-    report = Report(metrics, clock, stream_for(config.log.level, config.log.format))
+    credentials = Credentials(store, transport, clock, ids, config.key, config.credentials)
+    ask = partial(probe, credentials=credentials, clock=clock, timeout_ms=config.api.probe_timeout_ms)
+    standing = Standing(directory, ask, clock, metrics, config.api.probe_every_s)
+    report = Report(metrics, clock, stream_for(config.log.level, config.log.format), standing)
     metrics.engine_up.set(1)
     store.work.watch = Watch(clock.monotonic, report.committed)
     core = Core(
@@ -182,9 +189,10 @@ def _compose(config: Config, clock: Clock, store: Store, media: MediaStore, tran
         media=media,
         links=links,
         transport=transport,
-        credentials=Credentials(store, transport, clock, ids, config.key, config.credentials),
+        credentials=credentials,
         metrics=metrics,
         report=report,
+        standing=standing,
         sockets=lambda: made[0],
         large_bodies=asyncio.Semaphore(config.server.max_large_bodies),
         draining=lambda: state.draining,

@@ -71,7 +71,8 @@ def performer(core: Core, owner: str, report: Report) -> Performer:
         retry=retry,
     )
     calls = Calls(directory=core.directory, credentials=core.credentials, wake=core.wake, links=_links(core),
-                  hooks=f"{config.public_url}/hooks/", limit_ms=config.rooms.lease_ms * 2 // 3)  # fmt: skip
+                  hooks=f"{config.public_url}/hooks/", limit_ms=config.rooms.lease_ms * 2 // 3,
+                  refusal=core.standing.refusal)  # fmt: skip
     limiter = RateLimiter(lambda channel: rates_of(config, core.directory, channel), config.rates)
     return Performer(core.store, calls, _asker(core, report), limiter, core.clock, core.ids, core.wake, settings, owner,
                      report.performed)  # fmt: skip

@@ -14,6 +14,7 @@ from gateway.observe import Metrics
 from gateway.receive import Receiver
 from gateway.report import Report
 from gateway.settings import Config
+from gateway.standing import Standing
 from gateway.store.store import Store
 from gateway.transport import Transport
 from gateway.wake import Wake
@@ -36,6 +37,7 @@ class Core(Struct, frozen=True, kw_only=True):
     credentials: Credentials
     metrics: Metrics
     report: Report
+    standing: Standing
     sockets: "Callable[[], Sockets]"
     """All live sockets of this process."""
     large_bodies: Semaphore

@@ -219,6 +219,12 @@ class Metrics:
         self.source_heard_seconds = self._gauge(
             "source_heard_seconds", "How long nothing was heard of a source that we dial or ask", "endpoint", "source"
         )
+        self.channel_up = self._gauge(
+            "channel_up", "0 while a channel stands still: its provider says no, or its account has ended", "channel"
+        )
+        self.notices = self._counter(
+            "notices", "What providers told of an account that is in trouble: somebody must look", "channel", "code"
+        )
         # room 2
         self.processed = self._counter("processed", "Envelopes that room 2 stored", "channel", "kind")
         self.duplicates = self._counter("duplicates", "Envelopes that were known already", "channel")

@@ -12,15 +12,16 @@ from gateway.itemlog import ItemLog
 from gateway.observe import Metrics, lines
 from gateway.perform import Performed
 from gateway.process.settle import Done
+from gateway.standing import STOPS, Standing
 from gateway.store.schema import DUE, FAILED, PARKED
 
 
 class Report:
     """`stream`: where the rooms' JSON lines go, see `itemlog.stream_for`."""
 
-    def __init__(self, metrics: Metrics, clock: Clock, stream: TextIO | None) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock, stream: TextIO | None, standing: Standing | None = None) -> None:
         now = clock.now
-        self._metrics, self._slow = metrics, lines("process")
+        self._metrics, self._slow, self._standing = metrics, lines("process"), standing
         received = ("endpoint_id", "verdict", "status", "bytes")
         self._received = ItemLog("receive", "received", received, stream, now)
         settled = ("intake_id", "idx", "endpoint_id", "channel_id", "envelope_id", "kind", "outcome")
@@ -57,6 +58,8 @@ class Report:
                 done.outcome_of(item),
             )  # fmt: skip
             counts[channel or "", kind] += 1
+            if kind == "unsupported" and envelope is not None and self._standing and item not in done.duplicates:
+                self._standing.noticed(envelope)
             if item.row.attempts:
                 self._metrics.retries.labels("process").inc(item.row.attempts)
         for labels, count in counts.items():
@@ -94,6 +97,8 @@ class Report:
     def _sent(self, performed: Performed) -> None:
         held = performed.held
         self._sends(held.channel_id or "", performed.outcome).inc()
+        if performed.outcome in STOPS and self._standing and held.channel_id is not None:
+            self._standing.refused(held.channel_id)
         if performed.seconds is not None:
             self._send_seconds(held.channel_id or "").observe(performed.seconds)
         if performed.outcome == "superseded" and held.fence is not None:

@@ -226,6 +226,9 @@ class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_cache_size: Annotated[Positive, Meta(description="API keys that are remembered that long.")] = 1_000
     health_cache_ms: Annotated[Whole, Meta(description="A channel's provider is not asked more often.")] = 5_000
     probe_timeout_ms: Annotated[Positive, Meta(description="Time limit of asking it; `doctor`'s, too.")] = 5_000
+    probe_every_s: Annotated[
+        Positive, Meta(description="It is asked so often whether all is well; once a minute while it is not.")
+    ] = 3_600
     failures_window_ms: Annotated[Positive, Meta(description="How far back a channel's failures are looked for.")] = (
         3_600_000
     )

@@ -5,6 +5,8 @@ Rule: a provider is asked at most once in `health_cache_ms`, however many people
 
 import asyncio
 
+from msgspec.structs import replace
+
 from adapters.base import CallContext, Health, Probes, SendError
 from gateway.api import shapes, views
 from gateway.api.base import Answer, Api, Asked, Remembered
@@ -13,6 +15,7 @@ from gateway.clock import Clock
 from gateway.credentials import Credentials
 from gateway.directory import Mounted, from_ms
 from gateway.listen.base import ListenSettings, silent_after_s, sources_of
+from gateway.standing import Alarm
 from gateway.store import cursors, overview
 from gateway.store.cursors import SourceRow
 from gateway.store.overview import FailureRow, QueueRow
@@ -30,7 +33,15 @@ async def health(api: Api, asked: Asked[None, None]) -> Answer:
         now = api.core.clock.monotonic()
         if known is None or now - known.at >= api.settings.health_cache_ms / 1000:
             known = api.health[channel] = Remembered(now, await _health(api, channel, found[0], found[1].account))
-    return Answer(known.health)
+    return Answer(_alarmed(known.health, api.core.standing.alarm(channel)))
+
+
+def _alarmed(health: shapes.ChannelHealth, alarm: Alarm | None) -> shapes.ChannelHealth:
+    """An alarm is shown at once, whatever is remembered."""
+    if alarm is None:
+        return health
+    view = shapes.AlarmView(code=alarm.code, reason=alarm.reason, since=alarm.since)
+    return replace(health, ok=False, alarm=view)
 
 
 async def _health(api: Api, channel: ChannelId, mounted: Mounted, account: str | None) -> shapes.ChannelHealth:

@@ -276,6 +276,15 @@ class SourceView(Struct, frozen=True, kw_only=True):
     """Why it is not heard, as a code."""
 
 
+class AlarmView(Struct, frozen=True, kw_only=True):
+    """Why a channel stands still, until its provider is well when it is asked."""
+
+    code: str
+    reason: str
+    """What the provider called it, or `probe`: it came out when it was asked."""
+    since: Instant
+
+
 class ChannelHealth(Struct, frozen=True, kw_only=True):
     channel_id: ChannelId
     endpoint_id: str
@@ -284,6 +293,8 @@ class ChannelHealth(Struct, frozen=True, kw_only=True):
     detail: str
     """What the provider said when it was asked."""
     checked_at: Instant
+    alarm: AlarmView | None = None
+    """Something that the gateway was told or found out by itself; with one the channel is not `ok`."""
     sources: tuple[SourceView, ...]
     """Of the channel's endpoint; one that is not heard makes the channel not `ok`."""
     waiting: dict[str, int]

@@ -16,6 +16,7 @@ from adapters.base import (
     Refused,
     Reply,
     SendContext,
+    SendError,
     Sent,
 )
 from gateway.credentials import Credentials
@@ -40,12 +41,16 @@ class Calls(Struct, frozen=True, kw_only=True):
     """Where endpoints are called: the public URL of all of them, with a slash at its end."""
     limit_ms: int
     """Of everything that one step does; shorter than a lease."""
+    refusal: Callable[[ChannelId], SendError | None] = lambda channel: None
+    """Why nothing goes out on a channel that stands still."""
 
     def mounted(self, channel: ChannelId | None) -> tuple[Mounted, str | None]:
-        """Raises Refused for a channel that is not configured any more."""
+        """Raises Refused for a channel that is not configured any more, and what one that stands still says."""
         found = self.directory.of(channel) if channel is not None else None
-        if found is None:
+        if channel is None or found is None:
             raise Refused("the channel is not configured any more")
+        if error := self.refusal(channel):
+            raise error
         return found[0], found[1].account
 
     async def send(self, ready: Ready, now: datetime) -> Sent:
