@@ -3,7 +3,7 @@
 An adapter turns bytes into envelopes and envelopes into calls. It is pure: no method awaits, sleeps, reads a clock
 (`raw.received_at`, `ctx.now` are the time), draws a random number (`raw.id` is unique) or opens a socket.
 
-    contract.py   what every adapter has (Adapter) and what some need besides (Fetches, Carries, Rings, Probes)
+    contract.py   what every adapter has (Adapter) and what some need besides (Fetches, Finds, Carries, Rings, Probes)
     errors.py     the catalogue
     inbound.py    what comes in, and the answer to it
     outbound.py   calls, what a send gets to know, capabilities
@@ -25,6 +25,7 @@ from adapters.base.contract import (
     Adapter,
     Carries,
     Fetches,
+    Finds,
     Probes,
     Rings,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "EndpointConfig",
     "Fetched",
     "Fetches",
+    "Finds",
     "Flow",
     "Forbidden",
     "Grant",

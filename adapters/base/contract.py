@@ -6,7 +6,8 @@ from typing import Protocol
 from adapters.base.inbound import Carried, Outcome, RawInbound, Reply
 from adapters.base.live import LegRead, LegUpload
 from adapters.base.outbound import CallContext, Capabilities, Fetched, Flow, Health, SendContext, Sent
-from normalizer.envelope import Envelope, MediaRef
+from normalizer.envelope import Envelope, Instant, MediaRef
+from normalizer.ids import ExternalId
 
 
 class Adapter(Protocol):
@@ -41,6 +42,19 @@ class Fetches(Protocol):
 
     def fetch(self, media: MediaRef, ctx: CallContext) -> Flow[Fetched]:
         """The last call says `to_media`. Raises SendError; MediaFailed when the bytes are gone for good."""
+        ...
+
+
+class Finds(Protocol):
+    """Channels whose provider can be asked what it took from us."""
+
+    def find(self, message: Envelope, ctx: SendContext, since: Instant) -> Flow[Sequence[ExternalId]]:
+        """Ids of what may be the step `ctx.step` of the message, which is in doubt; the likeliest first.
+
+        Asked when no echo came (`capabilities.echo_wait_ms`), before the step is sent once more or a person decides.
+        It did not go out before `since`. Ids that other messages of ours have are passed over, so equal texts may be
+        named. What the provider took and then failed is not named: it may be sent once more. Raises SendError.
+        """
         ...
 
 

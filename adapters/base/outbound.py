@@ -199,7 +199,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """Types of parts that it can send."""
     rates: Rates = Rates()
     echo_wait_ms: int = 20_000
-    """How long a send in doubt waits for its echo before it is repeated once or parked."""
+    """How long a send in doubt waits for its echo before it is looked for, repeated once or parked."""
     content_types: frozenset[str] = frozenset({"application/json"})
     """Of webhook bodies; anything else is 415, but for the multipart POST of a LegUpload, which is not read here."""
     max_body_bytes: int | None = None

@@ -12,20 +12,20 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.base import Capabilities, SendError, Throttled, Unavailable
-from gateway.clock import MS_SHIFT, Clock, Ids
+from adapters.base import Refused, SendError, Throttled, Unavailable
+from gateway.clock import Clock, Ids
 from gateway.directory import Directory
-from gateway.perform import verdict
+from gateway.perform import doubt, verdict
 from gateway.perform.ask import Asker, decode
 from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
-from gateway.perform.calls import Calls
+from gateway.perform.calls import NO_CHANNEL, Calls
 from gateway.perform.outcome import write_fact, write_sent
 from gateway.perform.stream import Speaker
-from gateway.store import intake, outbox, threads
+from gateway.store import outbox, threads
 from gateway.store.outbox import Held, Settled
 from gateway.store.reads import get_leg
-from gateway.store.schema import DUE, SENDING
+from gateway.store.schema import DOUBT, DUE
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.transport import RateLimiter, RetryPolicy
@@ -33,18 +33,15 @@ from gateway.wake import Wake
 from normalizer import codec
 from normalizer.envelope import MediaRef, media_parts
 from normalizer.ids import ChannelId
-from router.commands import Command, FetchMedia, Mark, Send
+from router.commands import Command, FetchMedia, Mark
 from router.events import AiAnswered, AiGaveUp, Fact, MediaStored
 
 KINDS = ("send", "mark", "ask_ai", "fetch_media")
 _decode = msgspec.json.Decoder(Command).decode
-NO_CHANNEL = Capabilities()
 GATHER_S = 0.002
 """While calls are under way, those that end within this time are followed up by one look at the outbox."""
 BLOCKED_MS = 100
 """How soon is looked again while a send is due that waits for the one before it."""
-UNREAD_MS = 500
-"""Under load something always waits in the intake; only what waits longer than this keeps a doubt waiting, too."""
 
 
 class PerformSettings(Struct, frozen=True, kw_only=True):
@@ -62,7 +59,7 @@ class Performed(Struct, frozen=True):
 
     held: Held
     outcome: str
-    """`sent`, `done`, `answered`, `gave_up`, `superseded`, `doubt`, `defect`, or the code of the error."""
+    """`sent`, `found`, `done`, `answered`, `gave_up`, `superseded`, `doubt`, `defect`, or the code of the error."""
     state: int | None = None
     """After an error: due again, in doubt, or one of the ends."""
     seconds: float | None = None
@@ -205,8 +202,10 @@ class Performer:
 
     def _defect(self, held: Held, name: str) -> Settled:
         now = self._store.now()
+        if held.state == DOUBT:
+            return self._unanswered(held, Refused(name))
         if held.kind == "send":
-            return verdict.in_doubt(held, self._capabilities(held.channel_id), now, name)
+            return verdict.in_doubt(held, self._calls.capabilities(held.channel_id), now, name)
         tried = held._replace(attempts=held.attempts + 1)
         policy, jitter = self._settings.retry, self._ids.fraction()
         return verdict.after_error(tried, Unavailable(name), NO_CHANNEL, policy, now, jitter)
@@ -214,11 +213,9 @@ class Performer:
     # --- sends --------------------------------------------------------------------------------------------------------
 
     async def _start_sends(self, sends: list[Held]) -> None:
-        interrupted = [held for held in sends if held.state != DUE]
-        if interrupted:
-            settled = await self._store.write(lambda tx: self._settle_doubts(tx, interrupted))
-            for held, one in zip(interrupted, settled, strict=True):
-                self._report(Performed(held, "doubt", one.state))
+        doubts = [held for held in sends if held.state != DUE]
+        if doubts:
+            await self._settle_doubts(doubts)
         due = await self._admitted([held for held in sends if held.state == DUE])
         if not due:
             return
@@ -230,19 +227,34 @@ class Performer:
         for begun_one in ready:
             self._task(begun_one.held, self._send(begun_one))
 
-    def _settle_doubts(self, tx: Tx, doubts: list[Held]) -> list[Settled]:
-        unread = _is_behind(tx)
-        settled = [self._doubted(held, unread) for held in doubts]
-        outbox.settle_many(tx, settled)
-        return settled
+    async def _settle_doubts(self, doubts: list[Held]) -> None:
+        settling = await self._store.write(
+            lambda tx: doubt.settle(tx, doubts, self._calls, unread_ms=self._settings.poll_ms)
+        )
+        for held, settled in settling.settled:
+            self._report(Performed(held, "doubt", settled.state))
+        for ready in settling.sought:
+            self._task(ready.held, self._look(ready))
 
-    def _doubted(self, held: Held, unread: bool) -> Settled:
-        now = self._store.now()
-        if held.state == SENDING:
-            return verdict.in_doubt(held, self._capabilities(held.channel_id), now, "interrupted while it was sent")
-        command = _decode(held.payload)
-        careful = isinstance(command, Send) and command.careful
-        return verdict.after_doubt(held, careful, now, self._settings.poll_ms if unread else 0)
+    async def _look(self, ready: Ready) -> None:
+        """The provider's list may tell what no echo did."""
+        held, outcomes = ready.held, list[Settled | None]()
+        try:
+            found = await self._calls.find(ready, self._clock.now())
+        except SendError as error:
+            self._penalize(held, error)
+            settled = self._unanswered(held, error)
+            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+            self._report(Performed(held, error.code, settled.state))
+            return
+        await self._batcher.put(lambda tx: outcomes.append(doubt.write_found(tx, ready, found)))
+        left = outcomes[-1]
+        self._report(Performed(held, "found") if left is None else Performed(held, "doubt", left.state))
+
+    def _unanswered(self, held: Held, error: SendError) -> Settled:
+        careful = doubt.is_careful(held)
+        now, jitter = self._store.now(), self._ids.fraction()
+        return verdict.unanswered(held, error, careful, self._settings.retry, now, jitter)
 
     async def _admitted(self, sends: list[Held]) -> list[Held]:
         """Those that the provider's limits let through now; the others are due when they will be."""
@@ -268,7 +280,7 @@ class Performer:
             return
         took = self._clock.monotonic() - began
         now = self._store.now()
-        capabilities = self._capabilities(held.channel_id)
+        capabilities = self._calls.capabilities(held.channel_id)
         wait = 0 if capabilities.ordered else self._settings.ordered_wait_ms
         settled = verdict.next_step(held, now, wait) if sent.more else verdict.done(held, now)
         await self._batcher.put(lambda tx: write_sent(tx, ready, settled, sent.external_ids))
@@ -276,6 +288,13 @@ class Performer:
 
     async def _refused(self, ready: Ready, error: SendError, took: float) -> None:
         held = ready.held
+        self._penalize(held, error)
+        settled = verdict.after_error(held, error, self._calls.capabilities(held.channel_id), self._settings.retry,
+                                      self._store.now(), self._ids.fraction())  # fmt: skip
+        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
+        self._report(Performed(held, error.code, settled.state, took))
+
+    def _penalize(self, held: Held, error: SendError) -> None:
         if isinstance(error, Throttled):
             until = self._clock.monotonic() + min(error.retry_after_s or 1.0, self._settings.throttle_max_s)
             recipient = held.conversation_id if error.scope == "recipient" else None
@@ -283,14 +302,6 @@ class Performer:
         if isinstance(error, verdict.STOPS):
             until = self._clock.monotonic() + verdict.STOPPED_MS / 1000
             self._limiter.penalize(held.channel_id or ChannelId(""), None, until)
-        settled = verdict.after_error(held, error, self._capabilities(held.channel_id), self._settings.retry,
-                                      self._store.now(), self._ids.fraction())  # fmt: skip
-        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-        self._report(Performed(held, error.code, settled.state, took))
-
-    def _capabilities(self, channel: ChannelId | None) -> Capabilities:
-        found = self.directory.of(channel) if channel is not None else None
-        return NO_CHANNEL if found is None else found[0].adapter.capabilities
 
     # --- the others ---------------------------------------------------------------------------------------------------
 
@@ -368,12 +379,6 @@ class Performer:
     def _stored(held: Held, command: FetchMedia, media: MediaRef) -> MediaStored:
         return MediaStored(command_id=held.id, conversation_id=held.conversation_id, envelope_id=command.envelope_id,
                            place=command.place, media=media)  # fmt: skip
-
-
-def _is_behind(tx: Tx) -> bool:
-    """Room 2 has yet to read what arrived a while ago: an echo may be among it."""
-    oldest = intake.next_id(tx)
-    return oldest is not None and (oldest >> MS_SHIFT) < tx.now() - UNREAD_MS
 
 
 def _certain(error: SendError) -> SendError:

@@ -21,7 +21,7 @@ from normalizer.ids import EnvelopeId, ExternalId, LegId
 
 
 class Ready(Struct, frozen=True):
-    """Committed as `sending`: one call of it may be made now."""
+    """All that a call has to know. From `begin`: committed as `sending`, so that one call of it may be made now."""
 
     held: Held
     envelope: Envelope
@@ -40,7 +40,16 @@ def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -
     ours = [held for held in complete if held.n in begun]
     _number(tx, ours, envelopes, legs, directory)
     replies = _replies(tx, ours, envelopes)
-    return [_ready(held, envelopes, legs, replies) for held in ours]
+    return [_ready(_begun(held), envelopes, legs, replies) for held in ours]
+
+
+def read(tx: Tx, sends: list[Held]) -> list[Ready]:
+    """What `begin` would tell of each, with nothing begun. Missing: those that it would end."""
+    envelopes = threads.get_envelopes(tx, [held.envelope_id for held in sends if held.envelope_id is not None])
+    legs = threads.lock_legs(tx, {held.leg_id for held in sends if held.leg_id is not None})
+    complete = [held for held in sends if held.envelope_id in envelopes and held.leg_id in legs]
+    replies = _replies(tx, complete, envelopes)
+    return [_ready(held, envelopes, legs, replies) for held in complete]
 
 
 def _unfenced(tx: Tx, sends: list[Held], now: int) -> list[Held]:
@@ -89,6 +98,11 @@ def _replies(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow]
     return {row.envelope_id: row.external_id for row in rows if row.envelope_id is not None}
 
 
+def _begun(held: Held) -> Held:
+    # A receipt may have named a step that is due once more (it was refused after a doubt): it is not called again.
+    return held._replace(attempts=held.attempts + 1, step=max(held.step, held.echoed))
+
+
 def _ready(held: Held, envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegId, LegRow],
            replies: dict[EnvelopeId, ExternalId]) -> Ready:  # fmt: skip
     assert held.envelope_id is not None
@@ -98,6 +112,4 @@ def _ready(held: Held, envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegI
     if isinstance(envelope.body, Message) and envelope.body.reply_to is not None:
         wanted = envelope.body.reply_to
         reply_to = wanted.external_id or replies.get(wanted.envelope_id or EnvelopeId(""))
-    # A receipt may have named a step that is due once more (it was refused after a doubt): it is not called again.
-    begun = held._replace(attempts=held.attempts + 1, step=max(held.step, held.echoed))
-    return Ready(begun, envelope, legs[held.leg_id], reply_to)
+    return Ready(held, envelope, legs[held.leg_id], reply_to)

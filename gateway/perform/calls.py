@@ -1,14 +1,17 @@
 """The calls themselves: what an adapter wants done, carried out by the transport. Nothing is decided or stored here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
 from adapters.base import (
     CallContext,
+    Capabilities,
     Fetched,
     Fetches,
+    Finds,
     Flow,
     LegView,
     MediaFailed,
@@ -28,6 +31,7 @@ from normalizer.address import parse_address
 from normalizer.envelope import Envelope, MediaRef, Receipt, Status, media_parts
 from normalizer.ids import ChannelId, EnvelopeId, ExternalId, LegId
 
+NO_CHANNEL = Capabilities()
 Links = Callable[[MediaRef], str]
 """A public, signed, short-lived URL of stored bytes."""
 
@@ -53,10 +57,31 @@ class Calls(Struct, frozen=True, kw_only=True):
             raise error
         return found[0], found[1].account
 
+    def capabilities(self, channel: ChannelId | None) -> Capabilities:
+        found = self.directory.of(channel) if channel is not None else None
+        return NO_CHANNEL if found is None else found[0].adapter.capabilities
+
+    def finds(self, channel: ChannelId | None) -> bool:
+        """Whether `find` may be called."""
+        found = self.directory.of(channel) if channel is not None else None
+        return found is not None and hasattr(found[0].adapter, "find")
+
     async def send(self, ready: Ready, now: datetime) -> Sent:
         """One step of a message. Raises SendError."""
         mounted, account = self.mounted(ready.held.channel_id)
-        context = SendContext(
+        context = self._context(ready, mounted, account, now)
+        return await self._run(mounted, mounted.adapter.send(ready.envelope, context), ready.leg.id)
+
+    async def find(self, ready: Ready, now: datetime) -> Sequence[ExternalId]:
+        """Ids at the provider that may be the step in doubt. Raises SendError."""
+        mounted, account = self.mounted(ready.held.channel_id)
+        adapter: Any = mounted.adapter
+        finder: Finds = adapter
+        flow = finder.find(ready.envelope, self._context(ready, mounted, account, now), from_ms(ready.held.created_at))
+        return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms)
+
+    def _context(self, ready: Ready, mounted: Mounted, account: str | None, now: datetime) -> SendContext:
+        return SendContext(
             now=now,
             account=account,
             hook_url=self.hooks + mounted.id,
@@ -67,7 +92,6 @@ class Calls(Struct, frozen=True, kw_only=True):
             reply_to=ready.reply_to,
             media_urls=self._media_urls(ready.envelope),
         )
-        return await self._run(mounted, mounted.adapter.send(ready.envelope, context), ready.leg.id)
 
     async def mark(
         self, channel: ChannelId | None, leg: LegRow, external_id: ExternalId, typing: bool, now: datetime

@@ -4,7 +4,9 @@ Rule: before the call: due again. The call said no: recorded, and repeated if th
 called again on its own; wait for the echo, then once more (conversation) or a person decides (templates, codes).
 """
 
-from adapters.base import Capabilities, ChannelBlocked, CredentialsRefused, SendError
+from msgspec.structs import replace
+
+from adapters.base import Capabilities, ChannelBlocked, CredentialsRefused, SendError, Unavailable
 from gateway.directory import from_ms, to_ms
 from gateway.store.outbox import Held, Settled
 from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SUPERSEDED
@@ -14,6 +16,9 @@ STOPS = (CredentialsRefused, ChannelBlocked)
 """The whole channel stands still until somebody does something about it."""
 STOPPED_MS = 60_000
 """How often a channel that stands still is tried."""
+ASKED_MAX = 10
+"""Calls of a send in doubt and questions after it, in all; then it is as if nobody could be asked. With the waits in
+between that is some minutes, and so long its leg waits."""
 
 
 def done(held: Held, now: int) -> Settled:
@@ -72,7 +77,24 @@ def after_doubt(held: Held, careful: bool, now: int, unread_ms: int = 0) -> Sett
         return _settled(held, DOUBT, now + unread_ms, error="in doubt: the intake is behind")
     if careful or held.doubts > 0:
         return _settled(held, PARKED, now, error="in doubt: it may have been sent", done_at=now)
-    return _settled(held, DUE, now, doubts=held.doubts + 1)
+    return _settled(held, DUE, now, doubts=held.doubts + 1, attempts=0)
+
+
+def found(held: Held, now: int) -> Settled:
+    """The provider has this step: it is out, and the next one follows, if there is one."""
+    return _settled(held, DUE, now, step=held.step + 1, attempts=0)
+
+
+def unanswered(held: Held, error: SendError, careful: bool, policy: RetryPolicy, now: int,
+               jitter: float) -> Settled:  # fmt: skip
+    """The provider could not be asked for it. Asking harms nobody, so it is done again; in the end nobody knows."""
+    asked = held.attempts + 1
+    passing = Unavailable() if isinstance(error, STOPS) else error
+    patient = replace(policy, max_attempts=ASKED_MAX, repeat_uncertain=True)
+    due = next_attempt(passing, asked, from_ms(now), patient, jitter, since=from_ms(held.created_at))
+    if due is None:
+        return after_doubt(held, careful, now)
+    return _settled(held, DOUBT, to_ms(due), attempts=asked, error=f"in doubt: {error.code} when asked for it")
 
 
 def _told(held: Held, now: int) -> Settled:

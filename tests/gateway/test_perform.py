@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Capabilities, NoAnswer, Refused, SendError, Throttled, Unavailable
+from adapters.base import Capabilities, CredentialsRefused, NoAnswer, Refused, SendError, Throttled, Unavailable
 from gateway.clock import FrozenClock
 from gateway.perform import verdict
 from gateway.perform.ask import AskSettings, Breaker
@@ -79,11 +79,33 @@ def test_after_the_wait(fields: dict[str, int], careful: bool, state: int) -> No
         assert (settled.step, settled.attempts) == (fields["echoed"], 0)
 
 
+def unanswered(error: SendError, **fields: Any) -> tuple[int, int, int]:
+    settled = verdict.unanswered(held(state=DOUBT, **fields), error, False, RetryPolicy(), NOW, 0.5)
+    return settled.state, settled.due_at - NOW, settled.attempts
+
+
+def test_who_can_not_be_asked_now_is_asked_again() -> None:
+    """Also when it is not known whether we were heard, and while the channel stands still: asking harms nobody."""
+    assert unanswered(Unavailable()) == (DOUBT, 1_000, 2)
+    assert unanswered(NoAnswer()) == (DOUBT, 1_000, 2)
+    assert unanswered(CredentialsRefused()) == (DOUBT, 1_000, 2)
+    assert unanswered(Throttled(retry_after_s=9), attempts=2) == (DOUBT, 11_000, 3)
+
+
+def test_who_can_not_be_asked_at_all_is_as_one_who_does_not_know() -> None:
+    """Sent once more, with all its tries; or a person's."""
+    assert unanswered(Unavailable(), attempts=verdict.ASKED_MAX - 1) == (DUE, 0, 0)
+    assert unanswered(Refused()) == (DUE, 0, 0)
+    assert unanswered(Refused(), doubts=1)[0] == PARKED
+
+
 def test_the_ends() -> None:
     ends = [verdict.done(held(), NOW), verdict.failed(held(), NOW, "x"), verdict.superseded(held(), NOW, "y")]
     assert [(one.state, one.error, one.done_at) for one in ends] == [
         (DONE, None, NOW), (FAILED, "x", NOW), (SUPERSEDED, "y", NOW),
     ]  # fmt: skip
+    out = verdict.found(held(state=DOUBT, step=1), NOW)
+    assert (out.state, out.step, out.due_at, out.attempts) == (DUE, 2, NOW, 0)
     following = verdict.next_step(held(), NOW, 3_000)
     assert (following.state, following.step, following.due_at, following.attempts) == (DUE, 1, NOW + 3_000, 0)
 
