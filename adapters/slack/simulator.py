@@ -222,7 +222,7 @@ class Workspace:
 
     def _tell_change(self, what: str, said: Said, before: str | None, now: datetime) -> None:
         room = said.room
-        if not room.has_app or (said.by_app and not self.echoes):
+        if not (room.has_app and self.world.is_installed) or (said.by_app and not self.echoes):
             return
         shown = self.world.message(said)
         if said.by_app and not self.with_metadata:

@@ -55,6 +55,7 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     duplicates: bool = False
     reorder: bool = False
     expired_media: bool = False
+    removed: bool = False
     faults: Annotated[tuple[Fault, ...], Meta(max_length=MOST_FAULTS)] = ()
 
 
@@ -295,13 +296,17 @@ class Chat(Place):
     @property
     def switches(self) -> Switches:
         line = self.simulator.line
+        world = self.simulator.world
         return Switches(duplicates=line.duplicates, reorder=line.reorder, expired_media=self._expired,
-                        faults=tuple(self.simulator.world.faults))  # fmt: skip
+                        removed=not world.is_installed, faults=tuple(world.faults))  # fmt: skip
 
     def switch(self, wanted: Switches) -> None:
         line = self.simulator.line
         line.duplicates, line.reorder, self._expired = wanted.duplicates, wanted.reorder, wanted.expired_media
         self.simulator.world.faults[:] = wanted.faults
+        if wanted.removed and self.simulator.world.is_installed:
+            self.simulator.uninstall(self.core.clock.now())
+        self.simulator.world.is_installed = not wanted.removed
         self.news.changed()
 
 
@@ -331,4 +336,5 @@ KNOBS = (
     Knob(id="duplicates", label="Every event twice", text="Each event must have its effect once."),
     Knob(id="reorder", label="Newest first", text="Events that wait together are told backwards."),
     Knob(id="expired_media", label="Files are gone", text="A file is deleted before it is fetched: the message stays."),
+    Knob(id="removed", label="App removed", text="An alarm at once; once it is back, answers go within two minutes."),
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from tests.sandbox.demo import ANA, Demo
+from gateway import operator
+from tests.sandbox.demo import ANA, LIMIT_S, Demo
 from tests.sandbox.test_host import PNG
 
 QUESTION = "How long do I have to return something?"
@@ -109,3 +112,30 @@ async def test_what_nobody_sees_is_refused(running: Demo) -> None:
     (answer,) = [one for one in room(await running.see("slack", texts))["messages"] if not one["mine"]]
     assert (await running.ask("POST", path, {"type": "revoke", "message": answer["id"]}))[0] == 403
     assert (await running.ask("POST", path, {"type": "reaction", "message": answer["id"], "emoji": "?"}))[0] == 400
+
+
+async def test_an_app_that_was_removed_is_an_alarm_everywhere_and_sends_say_why(running: Demo) -> None:
+    await running.act("slack", type="text", text=QUESTION)
+    await running.see("slack", texts)
+    assert await _until(running, "/channels/slack/health", lambda health: health["ok"] and health["alarm"] is None)
+    await running.switch("slack", removed=True)
+    health = await _until(running, "/channels/slack/health", lambda health: health["alarm"])
+    assert (health["ok"], health["alarm"]["code"]) == (False, "credentials_refused")
+    assert health["alarm"]["reason"] in ("tokens_revoked", "app_uninstalled")
+    assert 'throughline_channel_up{channel="slack"} 0.0' in (await running.get("/metrics")).decode()
+    conversation = (await running.conversation(ADDRESS))["id"]
+    reply = {"agent_id": "robin", "text": "Are you there?"}
+    await running.v1(f"/conversations/{conversation}/messages", "POST", reply, **{"Idempotency-Key": "one"})
+    health = await _until(running, "/channels/slack/health", lambda health: health["failures"])
+    assert [one["error"] for one in health["failures"]] == [f"credentials_refused {health['alarm']['reason']}"]
+    found = {one.check: one.ok for one in await asyncio.to_thread(operator.doctor, running.house.core.config)}
+    assert (found["channel slack (slack)"], found["channel sms (twilio_messaging)"]) == (False, True)
+
+
+async def _until(running: Demo, path: str, wanted: Callable[[Any], Any]) -> Any:
+    """What the API says there, as soon as it is what is wanted."""
+    version = -1
+    async with asyncio.timeout(LIMIT_S):
+        while not wanted(found := await running.v1(path)):
+            version = (await running.get(f"/sandbox/api/changes?after={version}&wait_s=0.2"))["version"]
+    return found
