@@ -100,6 +100,8 @@ class Webchat:
         return self._route(raw)
 
     def _route(self, raw: RawInbound) -> Reply | LegRead | LegUpload | None:
+        if len(raw.body) > self.max_frame_bytes:
+            return routes.nacked(raw, self.config, nack("too_long"))
         try:
             if (raw.method, raw.path) == ("POST", "/session"):
                 return self._session(raw)
@@ -144,8 +146,6 @@ class Webchat:
         return routes.answered(raw, self.config, 200 if renewed else 201, body)
 
     def _posted(self, raw: RawInbound, session: Session) -> Reply | None:
-        if len(raw.body) > self.max_frame_bytes:
-            return routes.nacked(raw, self.config, nack("too_long"))
         frame = wire.read_posted(raw.body)
         if isinstance(frame, Read):
             return None
@@ -181,18 +181,18 @@ class Webchat:
         except BadFrame as error:
             return routes.nacked(raw, self.config, nack("bad_frame", error.cid))
         if isinstance(frame, Read):
-            return self._unless_troubled(raw, outcome) or routes.answered(raw, self.config, 204)
+            return self._unless_troubled(raw, outcome, placed=False) or routes.answered(raw, self.config, 204)
         told = routes.verdict(frame.cid, outcome, raw.received_at)
         if isinstance(told, wire.Nack):
             return routes.nacked(raw, self.config, told)
         return routes.answered(raw, self.config, 200 if told.dup else 201, told)
 
-    def _unless_troubled(self, raw: RawInbound, outcome: Outcome | None) -> Reply | None:
+    def _unless_troubled(self, raw: RawInbound, outcome: Outcome | None, *, placed: bool = True) -> Reply | None:
         if outcome is None:
             return routes.refused(raw, self.config, 503, "unavailable")
         if outcome.error == "identity_taken":
             return routes.refused(raw, self.config, 409, "identity_taken")
-        code = routes.trouble(outcome)
+        code = routes.trouble(outcome, placed=placed)
         return routes.refused(raw, self.config, routes.STATUS[code], code) if code else None
 
     def _identified_answer(self, raw: RawInbound) -> Reply:

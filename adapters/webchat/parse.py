@@ -56,6 +56,9 @@ from normalizer.envelope import (
 from normalizer.ids import ExternalId
 
 TYPE = "webchat"
+URL_MAX_CHARS = 2_048
+TITLE_MAX_CHARS = 300
+CHOICE_MAX_CHARS = 256
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}\Z")
 
 
@@ -161,7 +164,7 @@ def _parts(frame: Msg) -> tuple[Part, ...]:
         case Msg(type="file", attachment_id=str(token)):
             return _file(peek_attachment(token).media, frame.text or None)
         case Msg(type="reply", reply=reply) if reply is not None:
-            return (ChoiceMade(id=reply.id, title=reply.title or reply.id),)
+            return (ChoiceMade(id=reply.id, title=(reply.title or reply.id)[:CHOICE_MAX_CHARS]),)
         case _:
             raise ValueError("a message without content")
 
@@ -184,10 +187,14 @@ def _reply_to(frame: Msg) -> ReplyTo | None:
 
 
 def _referral(page: PageSeen | None) -> Referral | None:
-    """Where the visitor is on the site. Only web addresses: this is shown to agents as a link."""
+    """Where the visitor is on the site. Only web addresses: this is shown to agents as a link.
+
+    What is too long is cut: nobody who came by a long address is kept from writing.
+    """
     if page is None or not is_web_url(page.url):
         return None
-    return Referral(source="page", url=page.url, headline=page.title or None, text=page.referrer or None)
+    title, referrer = (page.title or "")[:TITLE_MAX_CHARS], (page.referrer or "")[:URL_MAX_CHARS]
+    return Referral(source="page", url=page.url[:URL_MAX_CHARS], headline=title or None, text=referrer or None)
 
 
 def is_web_url(url: str) -> bool:

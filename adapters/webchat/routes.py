@@ -194,13 +194,14 @@ def verdict(cid: str, outcome: Outcome | None, now: datetime) -> Ack | Nack:
     return Ack(cid=cid, id=placed.envelope_id, seq=placed.wire_seq, ts=placed.at or now, dup=placed.duplicate)
 
 
-def trouble(outcome: Outcome) -> NackCode | None:
+def trouble(outcome: Outcome, *, placed: bool = True) -> NackCode | None:
+    """`placed` False: of a receipt, which has no place of its own in the conversation."""
     if outcome.error is not None:
         return ERRORS.get(outcome.error, "internal")
     match outcome.placed:
         case (Placed(conflict=True), *_):
             return "cid_conflict"
-        case ():
+        case () if placed:
             return "internal"
         case _:
             return None

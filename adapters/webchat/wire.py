@@ -48,13 +48,13 @@ class Hello(Struct, frozen=True, tag_field="t", tag="hello"):
 class ReplyChoice(Struct, frozen=True):
     to: Name
     id: Name
-    title: Annotated[str, Meta(max_length=256)] | None = None
+    title: str | None = None
 
 
 class PageSeen(Struct, frozen=True):
-    url: Annotated[str, Meta(max_length=2_048)]
-    title: Annotated[str, Meta(max_length=300)] | None = None
-    referrer: Annotated[str, Meta(max_length=2_048)] | None = None
+    url: str
+    title: str | None = None
+    referrer: str | None = None
 
 
 class Msg(Struct, frozen=True, tag_field="t", tag="msg"):

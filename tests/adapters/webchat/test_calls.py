@@ -159,7 +159,15 @@ def test_the_name_of_the_frame_may_be_left_out() -> None:
 def test_reading_is_told_over_http_as_well() -> None:
     raw = http(path="/messages", body={"t": "read", "seq": 3}, token=TOKEN)
     assert CHAT.verify(raw) is None
-    assert CHAT.respond(raw, STORED).status == 204
+    for outcome, status in ((STORED, 204), (Outcome(), 204), (None, 503), (Outcome(error="ended"), 401)):
+        assert CHAT.respond(raw, outcome).status == status, "a receipt has no place of its own in the conversation"
+
+
+@pytest.mark.parametrize("path", ["/session", "/identify", "/messages"])
+def test_a_body_is_as_long_as_a_frame_at_most(path: str) -> None:
+    reply = CHAT.verify(http(path=path, body=b"{" + b" " * 65_535 + b"}", token=TOKEN))
+    assert isinstance(reply, Reply)
+    assert (reply.status, body(reply)["code"]) == (413, "too_long")
 
 
 # --- whatever comes -----------------------------------------------------------------------------------------------

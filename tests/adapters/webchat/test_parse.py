@@ -102,6 +102,19 @@ def test_a_message_is_wholly_known() -> None:
             ),
         ),
         (TEXT | {"page": {"url": "javascript:alert(1)"}}, Message(parts=(Text("hello"),))),
+        (
+            TEXT | {"page": {"url": "https://a.b/?" + "q" * 9_000, "title": "t" * 999, "referrer": "r" * 9_000}},
+            Message(
+                parts=(Text("hello"),),
+                referral=Referral(
+                    source="page", url="https://a.b/?" + "q" * 2_035, headline="t" * 300, text="r" * 2_048
+                ),
+            ),
+        ),
+        (
+            {"t": "msg", "cid": "c1", "type": "reply", "reply": {"to": "m43", "id": "a", "title": "y" * 300}},
+            Message(parts=(ChoiceMade("a", "y" * 256),), reply_to=ReplyTo(ExternalId("m43"))),
+        ),
         ({"t": "read", "seq": 44}, Receipt(status=Status.READ, up_to=44)),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_first_visit_gets_a_session_and_nothing_is_kept() -> None:
     assert "no-store" in reply.headers["cache-control"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"session_token":7}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"session_token":7}', b"\xff", b"[" * 60_000])
 def test_a_body_that_is_no_object_is_answered_400(data: bytes) -> None:
     reply = CHAT.verify(http(body=data))
     if data == b"":
