@@ -26,6 +26,7 @@ from adapters._mail.people import (
     writer,
     wrote_ourselves,
 )
+from adapters._mail.renamed import is_renamed
 from adapters._mail.tokens import OwnId, read_own_id
 from normalizer import codec
 from normalizer.envelope import (
@@ -136,16 +137,21 @@ class _Envelopes:
     def receipts(self) -> Iterator[Envelope]:
         """None for what is not provably ours: others forge our address, and we get the bounces."""
         found = ((id, read_own_id(id, self._context.token_keys)) for id in self._mail.about)
-        target, own = next(((id, own) for id, own in found if own is not None), (None, None))
-        if target is None or own is None:
+        target, own = next(((id, own) for id, own in found if own or self._is_renamed(id)), (None, None))
+        if target is None:
             return
         for fate in self._mail.fates:
             body = _fate_receipt(self._mail, fate, ExternalId(target))
             if body is not None:
                 yield self._receipt(body, own)
 
-    def _receipt(self, body: Receipt, own: OwnId) -> Envelope:
+    def _is_renamed(self, id: str) -> bool:
+        return self._context.renames and is_renamed(id)
+
+    def _receipt(self, body: Receipt, own: OwnId | None) -> Envelope:
         key = f"{body.status}:{body.target}:{body.recipient or ''}"
+        if own is None:
+            return self._envelope(body, Writer(Party()), key=key)
         echo = own.ref if ":" in own.ref else None
         return self._envelope(body, Writer(Party()), key=key, echo_key=echo, thread=own.thread)
 

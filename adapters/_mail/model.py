@@ -145,6 +145,8 @@ class MailContext(Struct, frozen=True, kw_only=True):
     received_at: Instant
     row: str
     """`RawInbound.id`."""
+    renames: bool = False
+    """The server that takes our mails gives them ids of its own; see renamed.py."""
     authserv_ids: tuple[str, ...] = ()
     """Whose Authentication-Results we believe."""
     aligned: bool | None = None

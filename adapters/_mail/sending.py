@@ -8,10 +8,10 @@ from msgspec import Meta, Struct
 from adapters._mail.codes import retry_after_s, settle
 from adapters._mail.compose import Sender, compose
 from adapters._mail.content import content_of
+from adapters._mail.renamed import new_id
 from adapters.base import (
     Flow,
     Login,
-    MailReply,
     NotReached,
     Refused,
     Secret,
@@ -35,12 +35,8 @@ from normalizer.envelope import (
     Typing,
     Unsupported,
 )
-from normalizer.ids import ExternalId
 
 PASSWORD = "smtp_password"
-
-_SES_HOST = re.compile(r"email-smtp(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
-_SES_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f-]{20,40}")
 
 
 class SmtpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,18 +137,9 @@ def _mail(message: Envelope, body: Message, ctx: SendContext, sender: Sender) ->
         error.retry_after_s = error.retry_after_s or retry_after_s(ctx.attempt)
         raise
     said = settle(reply, ctx.attempt, files=bool(letter.call.attachments))
-    return Sent((letter.message_id, *_renamed(sender.server.host, said)))
+    other = new_id(sender.server.host, said.text)
+    return Sent((letter.message_id,) if other is None else (letter.message_id, other))
 
 
 def _kind(message: Envelope) -> str:
     return str(type(message.body).__struct_config__.tag)
-
-
-def _renamed(host: str, said: MailReply) -> tuple[ExternalId, ...]:
-    """Amazon SES puts a Message-ID of its own in the place of ours; its answer tells which
-    (https://docs.aws.amazon.com/ses/latest/dg/header-fields.html)."""
-    region, id = _SES_HOST.fullmatch(host.lower()), _SES_ID.search(said.text)
-    if region is None or id is None:
-        return ()
-    domain = "email" if region[1] == "us-east-1" else region[1]
-    return (ExternalId(f"{id[0]}@{domain}.amazonses.com"),)

@@ -14,6 +14,7 @@ from adapters._mail import MailContext, MailLimits, carried, envelopes, read_mai
 from adapters._mail.addresses import normal_address
 from adapters._mail.content import SENDS
 from adapters._mail.fate import Told, receipt
+from adapters._mail.renamed import renames
 from adapters._mail.sending import SmtpConfig, looks_like_address, send, sender_of
 from adapters.base import Capabilities, Carried, ChannelSpec, Flow, RawInbound, Secret, SendContext, Sent
 from normalizer.envelope import Envelope, Unsupported, inbound_id
@@ -114,6 +115,7 @@ class Postbox:
             account=self._config.account,
             addresses=tuple(address.lower() for address in self._config.addresses),
             token_keys=self._config.token_keys,
+            renames=renames(self._config.smtp_host),
             received_at=raw.received_at,
             row=raw.id,
             authserv_ids=self._config.authserv_ids,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from adapters._mail import MailContext, MailLimits, carried, envelopes, read_mail
+from adapters._mail.renamed import renames
 from adapters.base import Carried, Malformed, RawInbound
 from adapters.mail.config import Config
 from normalizer.envelope import Envelope
@@ -37,6 +38,7 @@ def context_of(raw: RawInbound, config: Config) -> MailContext:
         account=config.account,
         addresses=tuple(address.lower() for address in config.addresses),
         token_keys=config.token_keys,
+        renames=renames(config.smtp_host),
         authserv_ids=config.authserv_ids,
         received_at=raw.received_at,
         row=raw.id,

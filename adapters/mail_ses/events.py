@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters._mail.fate import Told, complained, failed
+from adapters._mail.renamed import id_in
 from normalizer.envelope import Failure, Status
 
 Fields = dict[str, Any]
@@ -73,7 +74,7 @@ def _id_of_ses(mail: Fields) -> str | None:
     region = arn.split(":")[3] if arn.count(":") >= 5 else ""
     if not id or not region:
         return None
-    return f"{id}@{'email' if region == 'us-east-1' else region}.amazonses.com"
+    return id_in(region, id)
 
 
 def _object(fields: Fields, key: str) -> Fields:

@@ -42,6 +42,9 @@ TEXT_MAX = 1000
 """Characters of a server's text that are kept."""
 PATH = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^\s<>"@\x00-\x20\x7f]+)@[^\s<>"@\x00-\x20\x7f]+|')
 """An address as it may stand in a command; also the empty one."""
+MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*<([!-~]{1,100})>\r?$")
+"""One that may be the envelope's id as well (RFC 3461 §5.4 allows 100 characters)."""
+NO_XTEXT = re.compile(rb"[+=]")
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 METHODS = ("plain", "login", "cram-md5")
 """One is tried, the first that the server offers: a second try of a wrong password locks accounts."""
@@ -216,6 +219,9 @@ def _options(client: SMTP, call: MailCall, whole: bytes) -> list[bytes] | Reply:
             return _said(SMTPResponse(552, f"5.3.4 larger than the server's limit of {int(most)} bytes"))
         options.append(b"SIZE=%d" % len(whole))
     head = whole.partition(b"\r\n\r\n")[0]
+    if client.supports_extension("dsn") and (id := MESSAGE_ID.search(head)):
+        # A report then names the mail, whatever else it leaves out.
+        options += [b"RET=HDRS", b"ENVID=" + NO_XTEXT.sub(lambda found: b"+%02X" % found[0][0], id[1])]
     if not (head.isascii() and call.sender.isascii() and all(map(str.isascii, call.recipients))):
         if not client.supports_extension("smtputf8"):
             raise Unreachable("the mail server takes no addresses beyond ASCII (SMTPUTF8)")

@@ -64,14 +64,24 @@ def test_at_most_so_many_recipients(count: int, want: int) -> None:
 
 
 def test_what_it_is_about() -> None:
-    """The original's id before what the header refers to; and what the text quotes in the form of ours."""
-    ours = "cmd_1.0." + "a" * 16 + "." + "b" * 20 + "@shop.example"
+    """The original's id, what the status names, what is quoted in the form of ours; then what the header refers to."""
+    ours, other = ("cmd_1.0." + "a" * 16 + "." + letter * 20 + "@shop.example" for letter in "bc")
     found = report(
-        "References: <r@x.example>\nIn-Reply-To: <i@x.example>\n" + HEAD
+        "References: <q@x.example> <r@x.example>\nIn-Reply-To: <i@x.example>\n" + HEAD
         + "Content-Type: message/rfc822\n\nSubject: x\nMessage-ID: <o@x.example>\n\nMessage-ID: <no@x.example>\n--b\n"
-        + "Content-Type: message/delivery-status\n\nAction: failed\n--b--\n", f"Message-ID: <{ours}>")  # fmt: skip
+        + "Content-Type: message/delivery-status\n\nOriginal-Envelope-Id: e@x.example\n\nAction: failed\n--b\n"
+        + f"\nReferences: <{other}>\nMessage-ID:\n <{ours}>, as it was\n--b--\n")  # fmt: skip
     assert found is not None
-    assert found.about == ("o@x.example", "i@x.example", "r@x.example", ours)
+    assert found.about == ("o@x.example", "e@x.example", ours, other, "i@x.example", "r@x.example", "q@x.example")
+
+
+def test_where_an_id_ends() -> None:
+    """Quoted in a text, with what text puts behind it."""
+    ours = "cmd_1.0." + "a" * 16 + "." + "b" * 20 + "@shop.example"
+    for text in (f"&lt;{ours}&gt;", f"({ours}).", f"{ours}, 3 kB", f'"{ours}"', f"{ours}...", f"<{ours}"):
+        found = report(f"Subject: Undelivered\n{HEAD}\n{text}\n--b--\n")
+        assert found is not None
+        assert found.about == (ours,)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,16 @@ async def test_an_automatic_answer_has_no_sender(make: Made) -> None:
     assert server.mails[0].mail_from == "<>"
 
 
+@pytest.mark.parametrize(("id", "envelope"), [("1@shop.example", " RET=HDRS ENVID=1@shop.example"), ("x" * 101, ""),
+                                              ("a+b=c@d", " RET=HDRS ENVID=a+2Bb+3Dc@d")])  # fmt: skip
+async def test_reports_are_asked_to_name_the_mail(make: Made, id: str, envelope: str) -> None:
+    async with Script(
+        "220 mx", ("EHLO", "250-mx\r\n250 DSN"), ("MAIL", "250 ok"), *READY[3:], (".", "250 ok")
+    ) as server:
+        await run(await make(), mail(server.at(), message=TEXT.replace(b"1@shop.example", id.encode())))
+    assert server.heard[1] == f"MAIL FROM:<a@shop.example>{envelope}"
+
+
 async def test_files_come_from_the_media_store(make: Made, media: MediaStore) -> None:
     stored = await media.put(chunks(PNG))
     file = Attachment(stored=stored.sha256, filename="a.png", mime="image/png")
