@@ -4,6 +4,7 @@ Setting it up: docs/adapters/twilio_messaging.md. In: parse.py. Out: send.py. Wh
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -13,9 +14,9 @@ from adapters.base import Flow, RawInbound
 from adapters.twilio_messaging import pull
 from adapters.twilio_messaging.config import WHATSAPP, Config
 from adapters.twilio_messaging.parse import CHANNEL_TYPE, parse
-from adapters.twilio_messaging.send import TEXT_MAX, send
+from adapters.twilio_messaging.send import TEXT_MAX, find, send
 from normalizer.envelope import Envelope, MediaRef
-from normalizer.ids import EndpointId
+from normalizer.ids import EndpointId, ExternalId
 
 CAPABILITIES = base.Capabilities(
     answers="stored",
@@ -53,11 +54,17 @@ class TwilioMessaging:
         return parse(raw, self._accounts)
 
     def send(self, message: Envelope, ctx: base.SendContext) -> Flow[base.Sent]:
-        only = self._accounts[0] if len(self._accounts) == 1 else None
-        account = ctx.account or message.account or only
+        return (yield from send(self._config, self._account(message, ctx), message, ctx))
+
+    def find(self, message: Envelope, ctx: base.SendContext, since: datetime) -> Flow[Sequence[ExternalId]]:
+        found = yield from find(self._config, self._account(message, ctx), message, ctx, since)
+        return [ExternalId(sid) for sid in found]
+
+    def _account(self, message: Envelope, ctx: base.SendContext) -> str:
+        account = ctx.account or message.account or (self._accounts[0] if len(self._accounts) == 1 else None)
         if account is None:
             raise base.Refused("several senders, and none of them is named")
-        return (yield from send(self._config, account, message, ctx))
+        return account
 
     def fetch(self, media: MediaRef, ctx: base.CallContext) -> Flow[base.Fetched]:
         return (yield from _twilio_media.fetch(self._api, media))

@@ -8,6 +8,7 @@ See https://www.twilio.com/docs/messaging/api/message-resource
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from adapters._plain import coordinates, link, plain
 from adapters._twilio import addressed, ask, build
 from adapters._twilio_codes import CODES
 from adapters._twilio_content import Content, create, offered
+from adapters._twilio_messages import taken
 from adapters.base import Flow, Refused, SendContext, Sent
 from adapters.twilio_messaging.config import RCS, Config, between, on_whatsapp
 from adapters.twilio_messaging.parse import ECHO
@@ -42,9 +44,8 @@ Step = dict[str, str] | Content
 
 def send(config: Config, account: str, message: e.Envelope, ctx: SendContext) -> Flow[Sent]:
     match message.body:
-        case e.Message(parts=parts):
-            steps = [step for part in parts for step in _steps(config, account, message, ctx, part)]
-            return (yield from _step(config, account, ctx, steps))
+        case e.Message():
+            return (yield from _step(config, account, ctx, _plan(config, account, message, ctx)))
         case e.Receipt(status=e.Status.READ | e.Status.PLAYED, target=target):
             return (yield from _indicate(config, account, ctx, target))
         case e.Typing(on=on):
@@ -53,6 +54,16 @@ def send(config: Config, account: str, message: e.Envelope, ctx: SendContext) ->
             raise Refused(f"Twilio has no way to send {message.body.__struct_config__.tag}")
         case e.StateChange() | e.Note() | e.Unsupported():
             raise Refused(f"{message.body.__struct_config__.tag} is not for customers")
+
+
+def find(config: Config, account: str, message: e.Envelope, ctx: SendContext, since: datetime) -> Flow[list[str]]:
+    """Equal messages to this person. What a template says is not known here."""
+    step = dict(enumerate(_plan(config, account, message, ctx))).get(ctx.step, {})
+    fields = {"Body": step.types[next(iter(step.types))]["body"]} if isinstance(step, Content) else step
+    if not fields or "ContentSid" in fields:
+        return []
+    rows = yield from taken(config.api(), between(account, ctx.leg.address) | fields, since)
+    return [str(row["sid"]) for row in rows]
 
 
 def _step(config: Config, account: str, ctx: SendContext, steps: Sequence[Step]) -> Flow[Sent]:
@@ -89,7 +100,9 @@ def _indicate(config: Config, account: str, ctx: SendContext, target: str | None
     return Sent()
 
 
-# --- the plan -----------------------------------------------------------------------------------------------------
+def _plan(config: Config, account: str, message: e.Envelope, ctx: SendContext) -> Sequence[Step]:
+    parts = message.body.parts if isinstance(message.body, e.Message) else ()
+    return [step for part in parts for step in _steps(config, account, message, ctx, part)]
 
 
 def _steps(config: Config, account: str, message: e.Envelope, ctx: SendContext, part: e.Part) -> Sequence[Step]:

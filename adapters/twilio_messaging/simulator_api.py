@@ -109,15 +109,15 @@ def _message(world: World, fields: dict[str, list[str]], now: datetime) -> tuple
     world.rows[sid] = row
     if row.customer:
         row.customer.typing_until = None
-    shown = {**row.shown(world.account_sid), "num_media": str(len(media)), "date_sent": None}
-    return json_reply(shown, 201), becomes(world, row, now)
+    return json_reply({**row.shown(world.account_sid), "date_sent": None}, 201), becomes(world, row, now)
 
 
 def _list(world: World, query: Mapping[str, str]) -> Reply:
     """The newest first, a page at a time, from the day that is asked for."""
     size, page = min(int(query.get("PageSize", "50")), MAX_PAGE), int(query.get("Page", "0"))
-    since, to = query.get("DateSent>", ""), query.get("To")
-    rows = [row for row in world.rows.values() if f"{row.at:%Y-%m-%d}" >= since and to in (None, row.to)]
+    since, to, sender = query.get("DateSent>", ""), query.get("To"), query.get("From")
+    wanted = (row for row in world.rows.values() if to in (None, row.to) and sender in (None, row.from_))
+    rows = [row for row in wanted if f"{row.at:%Y-%m-%d}" >= since]
     rows.sort(key=lambda row: row.at, reverse=True)
     shown = [row.shown(world.account_sid) for row in rows[page * size : (page + 1) * size]]
     asked = urlencode({**query, "Page": str(page + 1), "PageToken": "PA" + (rows[-1].sid if rows else "")})

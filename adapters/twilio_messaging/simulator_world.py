@@ -75,10 +75,11 @@ class Row(Struct, eq=False):
     def shown(self, account_sid: str) -> dict[str, Any]:
         uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
         date = f"{self.at:%a, %d %b %Y %H:%M:%S} +0000"
+        files = self.media or self.fields.get("MediaUrl", [])
         return {
             "account_sid": account_sid, "sid": self.sid, "direction": self.direction, "from": self.from_, "to": self.to,
             "body": self.body, "status": self.status, "error_code": self.error, "error_message": None,
-            "num_media": str(len(self.media)), "num_segments": "1", "messaging_service_sid": self.service,
+            "num_media": str(len(files)), "num_segments": "1", "messaging_service_sid": self.service,
             "date_created": date, "date_sent": date, "date_updated": date, "price": None, "uri": f"{uri}.json",
             "subresource_uris": {"media": f"{uri}/Media.json"},
         }  # fmt: skip

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from adapters.base import CallContext, HttpCall, Pulled
+from adapters.base import CallContext, HttpCall, Pulled, Refused
 from adapters.twilio_messaging import simulator_content as content
 from adapters.twilio_messaging.simulator_content import Fields
 from adapters.twilio_messaging.simulator_world import Content
@@ -40,7 +40,7 @@ from tests.adapters.twilio_messaging.simulated import (
     text,
     twilio,
 )
-from tests.adapters.twilio_messaging.support import API, RCS, SERVICE, SMS, SUBJECT, WA, signature
+from tests.adapters.twilio_messaging.support import API, RCS, SERVICE, SMS, SUBJECT, WA, ctx, message, signature
 from tests.kit import HOOK_URL, as_raw, check_refused, check_round_trip, drive
 from tests.kit.cases import NOW
 
@@ -353,3 +353,59 @@ def test_stop_and_start() -> None:
     assert outcome(simulated, text()) == ("sent", None), "WhatsApp is another sender"
     simulated.send(customer, content.text("START"), NOW, to=SMS)
     assert outcome(simulated, text(), **to) == ("sent", None)
+
+
+def found(simulated: Any, body: dict[str, Any], to: str = "whatsapp:16505551234") -> list[str]:
+    flow = ADAPTER.find(message(body), ctx(to), NOW)
+    driven: Any = drive(flow, lambda call: simulated.answer(on_the_wire(call), LATER))
+    assert driven.error is None
+    return list(driven.value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": " héllo + 😀 "},
+        {"type": "image", "media": {"url": "https://x.example/a.png"}},
+        {"type": "image", "media": {"url": "https://x.example/a.png"}, "caption": "look"},
+        {"type": "location", "latitude": 1.5, "longitude": -2, "name": "Shop"},
+    ],
+)
+def test_what_was_taken_is_found(part: dict[str, Any]) -> None:
+    """By the id that the answer would have told."""
+    simulated, _ = opened()
+    body = {"kind": "message", "parts": [part]}
+    assert found(simulated, body) == []
+    sent = exchange(simulated, body, LATER)
+    assert found(simulated, body) == sent.value
+
+
+def test_what_was_taken_and_failed_is_not_found() -> None:
+    simulated, customer = opened()
+    exchange(simulated, text(), LATER)
+    exchange(simulated, text("again"), LATER)
+    customer.windows.clear()
+    exchange(simulated, text("too late"), LATER)
+    assert [len(found(simulated, text(body))) for body in ("hello", "again", "too late")] == [1, 1, 0]
+
+
+def test_what_is_found_of_several_parts_is_the_one_that_is_asked_for() -> None:
+    simulated, _ = opened()
+    parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
+    body = {"kind": "message", "parts": parts}
+    sent = exchange(simulated, body, LATER)
+    for step in (0, 1, 2):
+        flow = ADAPTER.find(message(body), ctx(step=step), NOW)
+        driven: Any = drive(flow, lambda call: simulated.answer(on_the_wire(call), LATER))
+        assert list(driven.value) == (sent.value or [])[step : step + 1]
+
+
+def test_a_template_is_not_looked_for() -> None:
+    """Twilio made its text."""
+    template = {"type": "template", "name": "order_update", "language": "en"}
+    assert drive(ADAPTER.find(message({"kind": "message", "parts": [template]}), ctx(), NOW), []).value == []
+
+
+def test_to_whom_nobody_can_write_nothing_is_found() -> None:
+    driven = drive(ADAPTER.find(message(text()), ctx("mailto:a@b.example"), NOW), [])
+    assert isinstance(driven.error, Refused)
