@@ -24,39 +24,30 @@ DEFAULT_CONFIG = "throughline.yaml"
 class Commands(click.Group):
     """Turns what is expected to go wrong into words and an exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        from gateway.commands import Failed
+    group_class = type
 
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Failed as error:
-            _stop(1, str(error))
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            # A command's help or a misspelt option costs nothing: the words for everything else are not loaded.
+            raise
         except Exception as error:
-            code, lines = _in_words(error)
-            if code is None:
+            from gateway.commands.words import in_words
+
+            said = in_words(error)
+            if said is None:
                 raise
-            _stop(code, *lines)
+            _stop(*said)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with its first sentence, whole: click would cut it at the line's end."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, (one.help or "").partition(".")[0] + ".") for name, one in commands])
 
 
-def _in_words(error: Exception) -> tuple[int | None, Iterable[str]]:
-    """None for a code: nobody expected this, so the traceback is the best that we have."""
-    from gateway.config import ConfigError
-
-    if isinstance(error, ConfigError):
-        count = len(error.problems)
-        head = f"The configuration has {count} mistake{'s' if count > 1 else ''}:"
-        return 2, [head, *(f"  {problem}" for problem in error.problems)]
-    store = sys.modules.get("gateway.store.store")
-    if store is not None and isinstance(error, store.DataDirLocked | store.StoreUnavailable):
-        return 1, [f"{type(error).__name__}: {error}"]
-    # A closed pipe is no mistake (`| head`): click ends the program in silence.
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, BrokenPipeError):
-        place = f"{error.filename}: " if error.filename else ""
-        return 1, [f"{place}{error.strerror}"]
-    return None, []
-
-
-def _stop(code: int, *lines: str) -> None:
+def _stop(code: int, lines: Iterable[str]) -> None:
     for line in lines:
         click.echo(line, err=True)
     raise click.exceptions.Exit(code)
@@ -232,7 +223,7 @@ def token_revoke(config_path: Path, id: str) -> None:
 
     if not operator.revoke_token(config, id):
         # What was typed may be a key: it is not repeated.
-        _stop(1, "No such key, or it was revoked before")
+        _stop(1, ["No such key, or it was revoked before"])
     click.echo("Revoked")
 
 

@@ -1,6 +1,8 @@
 """Rows on standard output: a table for people, JSON lines for programs.
 
 Rule: both show the same fields; the table is never the only way to learn something.
+Rule: nothing is cut off, an id least of all: it is copied from here. On a terminal it goes on below, elsewhere the line
+is as long as it must be.
 """
 
 from collections.abc import Sequence
@@ -8,6 +10,9 @@ from collections.abc import Sequence
 import click
 import msgspec
 from msgspec import Struct
+
+ENDLESS = 1_000_000
+"""Characters of a line that nobody looks at: the table takes of it what it needs."""
 
 
 def rows(items: Sequence[Struct], *, as_json: bool, empty: str = "Nothing.") -> None:
@@ -27,10 +32,15 @@ def _table(items: Sequence[Struct]) -> None:
     from rich.text import Text
 
     fields = items[0].__struct_fields__
-    table = Table(*(name.replace("_", " ") for name in fields), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in fields:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for item in items:
         table.add_row(*(Text(_cell(getattr(item, name))) for name in fields))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = ENDLESS
+    console.print(table)
 
 
 def _cell(value: object) -> str:

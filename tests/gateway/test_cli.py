@@ -57,18 +57,36 @@ def test_every_command_is_there() -> None:
     assert main.commands.keys() == COMMANDS
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--help"], "Commands:"),
+        (["serve", "--help"], "Usage:"),
+        (["token", "list", "--help"], "Usage:"),
+        (["sreve"], "No such command"),
+        (["serve", "--prot"], "No such option"),
+    ],
+)
+def test_help_and_what_was_misspelt_import_nothing_heavy(arguments: list[str], said: str) -> None:
     code = (
         "import sys\nbefore = set(sys.modules)\nfrom gateway.cli import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print('\\n'.join(sorted(set(sys.modules) - before)), file=sys.stderr)"
+        f"try:\n    main({arguments})\nexcept SystemExit:\n    pass\n"
+        "print('loaded', *sorted(set(sys.modules) - before), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stderr.split())
-    assert "Commands:" in done.stdout
+    errors, _, modules = done.stderr.rpartition("loaded")
+    loaded = set(modules.split())
+    assert said in done.stdout + errors
     assert "click" in loaded
     assert loaded & HEAVY == set()
     assert len(loaded) < 130
+
+
+@pytest.mark.parametrize("arguments", [(), ("token",)])
+def test_no_command_is_explained_with_half_a_sentence(arguments: tuple[str, ...]) -> None:
+    shown = run(*arguments, "--help").stdout
+    assert "Commands:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

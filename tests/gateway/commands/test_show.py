@@ -34,6 +34,23 @@ def test_people_get_a_table_with_the_same_fields(capsys: pytest.CaptureFixture[s
     assert two == ["b", "no", "2026-01-02T00:00:00Z"]
 
 
+def test_nothing_is_cut_off_or_wrapped_where_a_program_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    rows([Row("cmd_" + "0123456789abcdef" * 20, True, 3)], as_json=False)
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.split() == ["cmd_" + "0123456789abcdef" * 20, "yes", "3"]
+
+
+def test_on_a_narrow_terminal_what_is_too_long_goes_on_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    rows([Row("cmd_0123456789abcdef", True, 12345, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))], as_json=False)
+    shown = capsys.readouterr().out
+    assert "\u2026" not in shown
+    assert sum(shown.count(digit) for digit in "6789abcdef") >= 10
+
+
 def test_nothing_is_said_in_words_or_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     rows([], as_json=False, empty="Nothing is dead.")
     rows([], as_json=True)
