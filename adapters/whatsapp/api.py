@@ -49,9 +49,12 @@ def ask(call: HttpCall, type: type[T]) -> Flow[T]:
     if not 200 <= reply.status < 300:
         raise send_error(reply)
     try:
-        return msgspec.json.decode(reply.body, type=type)
+        answer = msgspec.json.decode(reply.body, type=type)
     except (msgspec.DecodeError, RecursionError):
         raise NoAnswer(f"status {reply.status} with an unreadable body") from None
+    if answer == type() and b'"error"' in reply.body:
+        raise send_error(reply)
+    return answer
 
 
 def account_of(accounts: Sequence[str], *wanted: str | None) -> str:

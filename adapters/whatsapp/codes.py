@@ -5,17 +5,16 @@ Rule: the words are ours. Meta's `details` may name numbers of customers.
 See https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from adapters._http import retry_after, status_error
 from adapters.base import (
     ChannelBlocked,
     CredentialsRefused,
     MediaFailed,
-    NoAnswer,
     OptedOut,
     Refused,
     Reply,
@@ -31,7 +30,6 @@ from normalizer.envelope import Failure
 
 DAY_S = 86_400.0
 PAIR_WAIT_S = 6.0
-MAX_RETRY_AFTER_S = 7 * DAY_S
 _read_error_answer = msgspec.json.Decoder(wire.ErrorAnswer)
 
 
@@ -106,8 +104,6 @@ RANGES: Sequence[tuple[range, Meaning]] = (
     (range(139100, 139104), Meaning(Refused, "the block list refuses it")),
     (range(147001, 147005), Meaning(Refused, "the user name refuses it")),
 )
-NOT_SURELY_REFUSED = frozenset({408, 500, 502, 504})
-"""A gateway may answer these for a call that did go through."""
 _UNKNOWN = "an error that this program does not know"
 
 
@@ -133,20 +129,19 @@ def failure(error: wire.Error) -> Failure:
 
 
 def send_error(reply: Reply) -> SendError:
-    """Of an answer that is no 2xx."""
+    """Of an answer that is no 2xx, or that holds an error and nothing else."""
     error = _error_in(reply)
-    retry_after_s = _retry_after(reply)
     if error is None or error.code is None:
-        return _by_status(reply.status, retry_after_s)
+        return status_error(reply)
     code = number(error.code)
     found = meaning(code)
     if found is None and error.is_transient:
         found = Meaning(Unavailable, _UNKNOWN)
     if found is None:
-        unknown = _by_status(reply.status, retry_after_s, certain=True)
+        unknown = status_error(reply, certain=True)
         unknown.provider_code = str(error.code)[:32]
         return unknown
-    return _build(found, str(code), retry_after_s)
+    return _build(found, str(code), retry_after(reply))
 
 
 def _build(found: Meaning, provider_code: str, retry_after_s: float | None) -> SendError:
@@ -159,37 +154,6 @@ def _build(found: Meaning, provider_code: str, retry_after_s: float | None) -> S
 
 def _error_in(reply: Reply) -> wire.Error | None:
     try:
-        return _read_error_answer.decode(reply.body).error
+        return wire.read_error(_read_error_answer.decode(reply.body).error)[0]
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _by_status(status: int, retry_after_s: float | None, certain: bool | None = None) -> SendError:
-    """`certain` None: by the status alone, which a gateway in between may have written."""
-    if certain is None:
-        certain = status not in NOT_SURELY_REFUSED
-    make: Callable[..., SendError]
-    match status:
-        case 401 | 403:
-            make = CredentialsRefused
-        case 429:
-            make = Throttled
-        case 408:
-            make = Unavailable
-        case _ if status >= 500:
-            make = Unavailable
-        case _ if status >= 300:
-            make = Refused
-        case _:
-            return NoAnswer(f"status {status}")
-    return make(f"status {status}", retry_after_s=retry_after_s, certain=certain)
-
-
-def _retry_after(reply: Reply) -> float | None:
-    """Seconds; the form with a date is not used here."""
-    given = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "")
-    try:
-        seconds = float(given)
-    except ValueError:
-        return None
-    return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else None

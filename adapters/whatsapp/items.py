@@ -117,10 +117,12 @@ class Items:
 
     def _addressed(self, message: wire.Message) -> bool:
         """In a group: an answer to something that our number wrote."""
-        theirs = message.context and message.context.from_
-        return bool(
-            theirs and self._our_number and canonical_digits(digits_of(theirs)) == canonical_digits(self._our_number)
-        )
+        return message.context is not None and self._is_ours(message.context.from_)
+
+    def _is_ours(self, number: str | None) -> bool:
+        """Whether it is our own number, in either of its spellings."""
+        ours = self._our_number
+        return bool(number and ours and canonical_digits(digits_of(number)) == canonical_digits(ours))
 
     def _body(self, message: wire.Message, lost: Sequence[str], party: Party) -> Body:
         failures = _failures(message.errors or ())
@@ -200,7 +202,7 @@ class Items:
         call, _ = wire.read_call(slice_)
         if call is None or not call.id or not call.event:
             return self.unsupported("malformed:call", slice_, visible=False)
-        direction = _CALL_DIRECTIONS.get(call.direction or "")
+        direction = "out" if self._is_ours(call.from_) else _CALL_DIRECTIONS.get(call.direction or "")
         name = call.event.lower()
         event = _CALL_EVENTS.get(name, name)
         if name == "connect":
@@ -260,8 +262,8 @@ class Items:
 def _content(message: wire.Message, kind: str, failures: tuple[Failure, ...]) -> Body | None:
     try:
         parts = parts_of(message)
-    except KeyError:
-        return Unsupported(what=kind, failures=failures)
+    except KeyError as unknown:
+        return Unsupported(what=unknown.args[0] or kind, failures=failures)
     if parts is None:
         return None
     return Message(

@@ -136,7 +136,7 @@ def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
     info = yield from _resolve(api, media.external_id)
     if not info.url:
         raise Unavailable("the media id has no URL")
-    return (yield from _download(api, media, info.url, info.mime_type))
+    return (yield from _download(api, media, info.url, info.mime_type, fresh=True))
 
 
 def _resolve(api: Api, media_id: str) -> Flow[wire.MediaInfo]:
@@ -146,9 +146,10 @@ def _resolve(api: Api, media_id: str) -> Flow[wire.MediaInfo]:
         raise MediaFailed("the provider no longer has it", provider_code=error.provider_code) from None
 
 
-def _download(api: Api, media: MediaRef, url: str, mime: str | None = None) -> Flow[Fetched]:
+def _download(api: Api, media: MediaRef, url: str, mime: str | None = None, *, fresh: bool = False) -> Flow[Fetched]:
+    """`fresh`: the URL was given to us a moment ago, so that a 401 is about the token and the bytes are not gone."""
     reply = yield from _get(api, url)
-    if reply.status in _GONE:
+    if reply.status in _GONE and not (fresh and reply.status == 401):
         raise MediaFailed(f"status {reply.status}: the URL has expired")
     if reply.status != 200:
         raise send_error(reply)

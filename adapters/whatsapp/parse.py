@@ -27,10 +27,11 @@ def parse(raw: RawInbound) -> list[Envelope]:
     places = count()
     envelopes: list[Envelope] = []
     for slice_ in delivery.entry:
-        entry, lost = wire.read_entry(slice_)
-        if entry is None or "changes" in lost:
+        entry, _ = wire.read_entry(slice_)
+        if entry is None or entry.changes is None:
             envelopes.append(Items(raw, places).unsupported("malformed:entry", slice_))
-        for change in entry.changes if entry else ():
+            continue
+        for change in entry.changes:
             envelopes.extend(_change(raw, places, delivery.object, change))
     return envelopes
 

@@ -8,6 +8,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from adapters.whatsapp import wire
 from normalizer.envelope import (
@@ -28,12 +29,13 @@ from normalizer.envelope import (
 )
 
 Parts = tuple[Part, ...]
+_REPLIES = frozenset({"button_reply", "list_reply", "nfm_reply", "call_permission_reply"})
 MAX_PLAIN_EXPONENT = 20
 """Digits before or behind the point of a price that is written out."""
 
 
 def parts_of(message: wire.Message) -> Parts | None:
-    """Raises KeyError for a type that this program does not know."""
+    """Raises KeyError, with its name, for a type that this program does not know."""
     return _CONTENT[message.type or ""](message)
 
 
@@ -131,13 +133,15 @@ def _interactive(message: wire.Message) -> Parts | None:
         return (ChoiceMade(name, flow.body or name, form=_form(flow.response_json)),)
     if (permission := interactive.call_permission_reply) and permission.response:
         return (ChoiceMade(f"call_permission_reply:{permission.response}", permission.response),)
+    if interactive.type and interactive.type not in _REPLIES:
+        raise KeyError(f"interactive:{interactive.type}")
     return None
 
 
-def _form(response: str | None) -> str | None:
-    """The answers of a form; dropped when they are no JSON object, as the message itself still counts."""
+def _form(response: Any) -> str | None:
+    """The answers of a form; dropped when they are no text of a JSON object, as the message itself still counts."""
     try:
-        return response if response and isinstance(json.loads(response), dict) else None
+        return response if isinstance(response, str) and isinstance(json.loads(response), dict) else None
     except (ValueError, RecursionError):
         return None
 

@@ -15,7 +15,8 @@ from normalizer.address import Address, Scheme, canonical_digits
 from normalizer.envelope import AddressChange, AddressClaim, Evidence, Party
 
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-_CHANGED = re.compile(r"from\s+(\+?[\d\s()-]{6,24}\d)\s+to\s+(\+?[\d\s()-]{6,24}\d)")
+_WRITTEN = rf"(\+?[\d\s()-]{{6,24}}\d|{_USER_ID.pattern})"
+_CHANGED = re.compile(rf"from\s+{_WRITTEN}\s+to\s+{_WRITTEN}")
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _PHONE_LIKE = re.compile(r"\+?[0-9][0-9\s().-]*")
 MAX_ID_LENGTH = 256
@@ -100,19 +101,26 @@ class Contacts:
         return next(filter(None, found), None)
 
 
+def _written(words: str | None) -> tuple[str | None, str | None]:
+    """The old and the new number or user id, which old payloads name in their text only."""
+    found = _CHANGED.search(words or "")
+    return (found[1], found[2]) if found else (None, None)
+
+
 def address_change(message: wire.Message, party: Party) -> AddressChange | None:
     """What a system message says about the sender's addresses. None: nothing."""
     system = message.system or wire.System()
     reason = system.type or "unknown"
     if reason == "customer_identity_changed":
         return AddressChange(new=party.claims, reason=reason)
-    written = _CHANGED.search(system.body or "")
+    was, becomes = _written(system.body)
+    new_user = user(system.user_id) or user(becomes)
     new_phone = person(system.wa_id) or person(system.new_wa_id)
-    if new_phone is None and system.user_id is None and written:
-        new_phone = person(written[2])
-    old_phone = person(message.from_) or (person(written[1]) if new_phone and written else None)
-    new = claims(new_phone, user(system.user_id), user(system.parent_user_id))
-    previous = [user(system.previous_user_id), user(system.previous_parent_user_id)]
+    if new_phone is None and new_user is None:
+        new_phone = person(becomes)
+    old_phone = person(message.from_) or (None if user(was) else person(was))
+    new = claims(new_phone, new_user, user(system.parent_user_id))
+    previous = [user(system.previous_user_id), user(system.previous_parent_user_id), user(was)]
     if new_phone is not None:
         # A new number regenerates the user id as well: the sender's ids of before are all old.
         previous += [user(message.from_user_id), user(message.from_parent_user_id)]

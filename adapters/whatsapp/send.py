@@ -30,6 +30,7 @@ from normalizer.envelope import (
     Image,
     Location,
     MediaPart,
+    MediaRef,
     Message,
     Note,
     Order,
@@ -170,14 +171,16 @@ def _steps(part: Part, in_group: bool) -> list[Content]:
 
 def _media(part: MediaPart) -> list[Content]:
     kind, caption = _kind_and_caption(part)
-    more: dict[str, str] = {}
+    more = _filename(kind, part.media)
     if caption and len(caption) <= CAPTION_MAX:
-        more["caption"], caption = caption, None
-    if kind == "document" and part.media.filename:
-        more["filename"] = part.media.filename
+        more, caption = {"caption": caption, **more}, None
     attachment = Attachment(kind=kind, media=part.media, more=more)
     check(attachment)
     return [{"type": kind, kind: attachment}, *(texts(caption) if caption else ())]
+
+
+def _filename(kind: str, media: MediaRef) -> dict[str, str]:
+    return {"filename": media.filename} if kind == "document" and media.filename else {}
 
 
 def _kind_and_caption(part: MediaPart) -> tuple[str, str | None]:
@@ -244,7 +247,7 @@ def _parameter(parameter: TemplateParameter) -> Content:
         case "image" | "video" | "document":
             if parameter.media is None:
                 raise Refused(f"a template's {kind} needs media")
-            attachment = Attachment(kind=kind, media=parameter.media)
+            attachment = Attachment(kind=kind, media=parameter.media, more=_filename(kind, parameter.media))
             check(attachment)
             shown[kind] = attachment
         case "currency" | "date_time" | "location" | "action":

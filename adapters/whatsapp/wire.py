@@ -5,6 +5,7 @@ Rule: `from`, `wa_id` and `recipient_id` are absent for people who hide their nu
 """
 
 from decimal import Decimal
+from typing import Any
 
 from msgspec import Raw, Struct, field
 
@@ -17,7 +18,7 @@ class Change(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    changes: list[Raw] = []
+    changes: list[Raw] | None = None
 
 
 class Delivery(Struct, frozen=True):
@@ -131,7 +132,8 @@ class Pick(Struct, frozen=True):
 class FlowAnswer(Struct, frozen=True):
     name: str | None = None
     body: str | None = None
-    response_json: str | None = None
+    response_json: Any = None
+    """JSON in a text; other things were seen in its place."""
 
 
 class CallPermission(Struct, frozen=True):
@@ -331,7 +333,7 @@ class SubscribedApps(Struct, frozen=True):
 
 
 class ErrorAnswer(Struct, frozen=True):
-    error: Error | None = None
+    error: Raw = Raw(b"")
 
 
 read_entry = Reader(Entry).read

@@ -75,6 +75,7 @@ def test_without_a_url_it_is_resolved_first() -> None:
         ("neither id nor URL", MediaRef(), [], "MediaFailed"),
         ("a URL without an id that is gone", MediaRef(url=URL), [GONE], "MediaFailed"),
         ("the token is wrong", MEDIA, [Reply(401), Reply(401, {}, b'{"error":{"code":190}}')], "CredentialsRefused"),
+        ("the token is wrong for a new URL", MEDIA, [GONE, RESOLVED, Reply(401)], "CredentialsRefused"),
         ("too many calls", MEDIA, [Reply(429)], "Throttled"),
         ("trouble, twice", MEDIA, [Reply(500), RESOLVED, Reply(503)], "Unavailable"),
         ("no answer", MEDIA, [NoAnswer()], "NoAnswer"),
