@@ -20,7 +20,7 @@ from msgspec import NODEFAULT, Meta, Struct, structs
 from adapters import REGISTRY
 from adapters.base import Registration
 from gateway.contradictions import contradictions, unknown
-from gateway.settings import Config, Endpoint
+from gateway.settings import SECTIONS, Config, Endpoint
 from normalizer.ids import EndpointId
 
 PREFIX = "THROUGHLINE_"
@@ -84,11 +84,10 @@ def build(
     reader = _Reader(folder.absolute(), environ)
     registry = REGISTRY if registry is None else registry
     overlaid = reader.overlay(reader.substitute(dict(tree), ""))
-    config = reader.config(overlaid, registry)
-    if config is not None and not reader.problems:
-        config = _resolved(config, reader.folder)
-        reader.problems += [Problem(path, text) for path, text in contradictions(config)]
-    if reader.problems or config is None:
+    config = _resolved(reader.config(overlaid, registry), reader.folder)
+    unsound = [problem.path for problem in reader.problems]
+    reader.problems += [Problem(path, text) for path, text in contradictions(config, unsound)]
+    if reader.problems:
         raise ConfigError(_once(reader.problems))
     return config
 
@@ -190,10 +189,10 @@ class _Reader:
             tree.pop(other, None)
         tree[key] = value
 
-    def config(self, tree: dict[str, Any], registry: Registry) -> Config | None:
+    def config(self, tree: dict[str, Any], registry: Registry) -> Config:
+        """All that could be read: defaults stand for what has a mistake, and nothing for an endpoint that has one."""
         endpoints = self._endpoints(tree.pop("endpoints", None) or {}, registry)
-        config = self.struct(Config, tree, "")
-        return None if config is None else structs.replace(config, endpoints=endpoints)
+        return Config(**{"key": "", **_sound(self._fields(Config, tree, "")), "endpoints": endpoints})
 
     def _endpoints(self, tree: Any, registry: Registry) -> dict[EndpointId, Endpoint]:
         if not isinstance(tree, dict):
@@ -229,6 +228,17 @@ class _Reader:
         if not isinstance(tree, dict):
             return self.wrong(path, "expected a mapping of keys")
         before = len(self.problems)
+        values = self._fields(kind, tree, path, extra)
+        if len(self.problems) > before:
+            # What is right in a section can still contradict another: both are said in one go.
+            return kind(**_sound(values)) if path in SECTIONS else None
+        try:
+            return kind(**values)
+        except (TypeError, ValueError) as error:  # what the struct itself refuses, in its own words
+            return self.wrong(path, str(error))
+
+    def _fields(self, kind: type[Any], tree: dict[str, Any], path: str, extra: tuple[str, ...] = ()) -> dict[str, Any]:
+        """What is given, by the struct's names; None stands for what has a mistake."""
         fields = {field.encode_name: field for field in structs.fields(kind)}
         names = [
             *fields,
@@ -241,12 +251,7 @@ class _Reader:
             elif key not in names:
                 self.wrong(_below(path, str(key)), unknown(str(key), names, "setting"))
         values = {field.name: self._field(field, tree, path) for field in fields.values()}
-        if len(self.problems) > before:
-            return None
-        try:
-            return kind(**{name: value for name, value in values.items() if value is not NODEFAULT})
-        except (TypeError, ValueError) as error:  # what the struct itself refuses, in its own words
-            return self.wrong(path, str(error))
+        return {name: value for name, value in values.items() if value is not NODEFAULT}
 
     def _field(self, field: structs.FieldInfo, tree: dict[str, Any], path: str) -> Any:
         key, here = field.encode_name, _below(path, field.encode_name)
@@ -301,6 +306,10 @@ class _Reader:
             return self.wrong(*_in_words(str(error), kind, path))
 
 
+def _sound(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _typed(value: str, plain: Any) -> Any:
     """A variable's text as lists and mappings want it: YAML, and for lists also words between commas."""
     import yaml
@@ -320,6 +329,8 @@ def _in_words(message: str, kind: Any, path: str) -> tuple[str, str]:
     text, _, inside = message.partition(" - at `$")
     if text.startswith("Invalid enum value"):
         text = f"expected one of: {', '.join(map(str, get_args(_unwrapped(kind)[0])))}"
+    # That it may also be left out is no help to somebody who wants to give it.
+    text = text.replace(" | null`", "`")
     for word, ours in _WORDS.items():
         text = text.replace(word, ours)
     quoted = "; put it in quotes" if text == "Expected text, got a whole number" else ""

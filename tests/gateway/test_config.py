@@ -87,6 +87,13 @@ def test_every_mistake_is_reported_at_once_with_its_path() -> None:
     }
 
 
+def test_what_may_be_left_out_and_is_wrong_is_told_what_it_should_be() -> None:
+    """A number without quotes where an optional text belongs: the commonest mistake of all, with ids of digits."""
+    assert mistakes({"server": {"public_url": 5}}) == {
+        "server.public_url": "expected text, got a whole number; put it in quotes"
+    }
+
+
 def test_what_the_adapter_misses_is_said_with_its_path() -> None:
     assert mistakes({"endpoints": {"a": {"type": "post", "token": "t"}}}) == {"endpoints.a.site": "name the site"}
 

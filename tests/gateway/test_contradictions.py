@@ -14,6 +14,8 @@ POST = {"type": "post", "token": "t", "site": "s"}
 
 BASE_URL = "server.public_url: must be `https://host` (or http), without query"
 
+NO_URL = "store.url: is no URL of a database; in a user's name or password `@`, `:` and `/` are `%40`, `%3A` and `%2F`"
+
 
 @pytest.mark.parametrize(
     ("tree", "said"),
@@ -46,6 +48,10 @@ BASE_URL = "server.public_url: must be `https://host` (or http), without query"
             "media.media_min_free_bytes: must not be below `media.min_free_bytes`: media stop first",
         ),
         ({"store": {"url": "mysql://x"}}, "store.url: must start with `sqlite:///` or `postgresql+psycopg://`"),
+        ({"store": {"url": "sqlite:///"}}, "store.url: must name a file: nothing would be kept"),
+        ({"store": {"url": "sqlite:///:memory:"}}, "store.url: must name a file: nothing would be kept"),
+        ({"store": {"url": "postgresql+psycopg://u:p@db"}}, "store.url: must name the database"),
+        ({"store": {"url": "postgresql+psycopg://u:hunter2@db:x/x"}}, NO_URL),
         ({"server": {"public_url": "chat.example"}}, BASE_URL),
         ({"server": {"public_url": "https://a?b"}}, BASE_URL),
         ({"server": {"public_url": "https://a:x"}}, BASE_URL),
@@ -93,3 +99,50 @@ def test_the_limits_themselves_are_allowed() -> None:
 )
 def test_an_unknown_name_gets_the_nearest_or_all(name: str, known: list[str], said: str) -> None:
     assert unknown(name, known, "setting") == said
+
+
+def test_postgresql_without_its_driver_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.contradictions.find_spec", lambda name: None)
+    assert mistakes({"store": {"url": "postgresql+psycopg://u:p@db/x"}}) == (
+        "store.url: PostgreSQL needs the extra `postgres`: pip install 'throughline[postgres]'"
+    )
+
+
+def test_contradictions_are_said_together_with_all_other_mistakes() -> None:
+    tree = {
+        "server": {"public_url": "ftp://x", "prot": 1},
+        "rooms": {"retry_base_ms": 300_001},
+        "transport": {"timeout_ms": 10},
+        "endpoints": {"a": {"type": "pots"}},
+    }
+    assert mistakes(tree).splitlines() == [
+        "endpoints.a.type: unknown type; did you mean `post`?",
+        "rooms.retry_base_ms: must not be above `rooms.retry_max_ms`",
+        "server.prot: unknown setting; did you mean `port`?",
+        BASE_URL,
+        "transport.connect_timeout_ms: must not be above `transport.timeout_ms`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tree", "only"),
+    [
+        (
+            {"transport": {"timeout_ms": 40_000}, "rooms": {"lease_ms": "x"}},
+            "rooms.lease_ms: expected a whole number, got text",
+        ),
+        ({"transport": {"timeout_ms": 40_000}, "rooms": 5}, "rooms: expected a mapping of keys"),
+        (
+            {"transport": {"channels": {"a": {}}}, "endpoints": {"a": {"type": "pots"}}},
+            "endpoints.a.type: unknown type; did you mean `post`?",
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_is_compared_with_what_could_not_be_read(tree: dict[str, Any], only: str) -> None:
+    assert mistakes(tree) == only
+
+
+def mistakes(tree: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        build({"key": KEY, **tree}, Path("/etc/throughline"), {}, REGISTRY)
+    return str(caught.value)
