@@ -25,12 +25,12 @@ Row = dict[str, Any]
 
 
 class Listed(Struct, frozen=True):
-    messages: list[Row] = []
+    messages: list[Row]
     next_page_uri: str | None = None
 
 
 class _Media(Struct, frozen=True):
-    media_list: list[Row] = []
+    media_list: list[Row]
 
 
 def listed(api: Api, query: Mapping[str, str], page: str = "") -> Flow[Listed]:

@@ -114,9 +114,11 @@ def test_without_a_text_it_has_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(503), Reply(401), Reply(200, {}, b"<html>"), Reply(200, {}, b'{"messages":[5]}')]
+    "reply",
+    [Reply(503), Reply(401), Reply(200, {}, b"<html>"), Reply(200, {}, b'{"messages":[5]}'), Reply(200, {}, b"{}")],
 )
 def test_a_list_that_can_not_be_read(reply: Reply) -> None:
+    """Is not one without messages."""
     assert isinstance(drive(taken(API, FIELDS, NOW), [reply]).error, SendError)
 
 

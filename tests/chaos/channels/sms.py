@@ -1,7 +1,8 @@
 """Twilio's messaging: phones that write by SMS and by WhatsApp to one account.
 
 A webhook that was answered with an error never comes again, one that found nobody comes once more: what is lost that
-way is in Twilio's list of messages, and the gateway has to find it there. Receipts come again as the gateway asks for.
+way is in Twilio's list of messages, and the gateway has to find it there. Receipts come again as the gateway asks for,
+but of some messages nothing is told at all: if the gateway was killed while it sent one, the list has to tell.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SENDERS = {"sms": "+15550100200", "wa": "whatsapp:+15550100300"}
 PULL_EVERY_S = 10
 BY_SMS, BY_WHATSAPP = 5, 5
 DUPLICATED, FAULTY = 0.15, 0.02
+UNTOLD = 0.15
+"""Share of the gateway's messages of which it is told nothing: that they are out is in Twilio's list alone."""
 FAULTS: Sequence[Fault] = ("429", "503", "500", "no sid", "lost")
 RECEIPTS_LATE_S = 4.0
 """Longest time from accepting a message to the first that is told of it."""
@@ -103,6 +106,7 @@ class Sms(Repeating):
             self.world.faults.append(self.random.choice(FAULTS))
             self.record.counts[f"API answered with {self.world.faults[-1]}"] += 1
         self.world.receipts_late_s = self.random.uniform(0, RECEIPTS_LATE_S) if self.trouble else 0.0
+        self.world.receipts = not (self.trouble and self.random.random() < UNTOLD)
         known = len(self.world.rows)
         reply = self.twilio.answer(request, now)
         if len(self.world.rows) > known:
