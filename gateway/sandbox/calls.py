@@ -19,7 +19,6 @@ from adapters.twilio_voice.simulator_doing import Dialling, Gathering, Queued, R
 from adapters.twilio_voice.simulator_relay import Relay
 from adapters.twilio_voice.simulator_world import OVER, Fault, Heard
 from gateway.core import Core
-from gateway.sandbox.courier import Courier
 from gateway.sandbox.news import News
 from gateway.sandbox.people import Person
 from gateway.sandbox.phones import Refused
@@ -28,17 +27,15 @@ from gateway.sandbox.place import (
     Card,
     Choice,
     Knob,
-    Place,
+    Posting,
     Receipts,
     Stored,
     Words,
     file_path,
-    held_back,
     hook,
     ids_of,
 )
 from gateway.sandbox.relays import Relays
-from gateway.sandbox.work import at_work
 from gateway.settings import Endpoint
 
 LISTENS = ("talking", "choosing", "recording")
@@ -128,7 +125,7 @@ class Kept:
         """By the place among what was heard: as far as the caller listened."""
 
 
-class Calls(Place):
+class Calls(Posting[Twilio]):
     patience_s = 15.0
     Action: ClassVar[Any] = Ring | InCall
 
@@ -274,18 +271,10 @@ class Calls(Place):
 
     # --- the provider ---------------------------------------------------------------------------------------------
 
-    async def answer(self, request: Request) -> Reply | None:
-        reply = self.simulator.answer(request, self.core.clock.now())
-        self.news.changed()
-        return await held_back(reply, self.news)
-
     def due(self, now: datetime) -> Sequence[Request]:
-        due = self.simulator.due(now)
+        due = super().due(now)
         self._relays.open()
         return due
-
-    def next_due(self) -> datetime | None:
-        return self.simulator.next_due()
 
     def delivered(self, request: Request, reply: Reply | None, now: datetime) -> None:
         self.simulator.answered(request, reply, now)
@@ -295,7 +284,7 @@ class Calls(Place):
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._relays.close)
-            await stack.enter_async_context(at_work(Courier(self, self.news, self.core.clock).run(), self.news))
+            await stack.enter_async_context(super().running())
             yield
 
     # --- switches -------------------------------------------------------------------------------------------------

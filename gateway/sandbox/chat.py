@@ -4,8 +4,6 @@ Rule: it is made anew from what the simulator holds; only what was chosen and wh
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -17,7 +15,6 @@ from adapters.slack.simulator import Workspace
 from adapters.slack.simulator_world import Fault, Room, Said, StoredFile
 from adapters.slack.simulator_world import Person as User
 from gateway.core import Core
-from gateway.sandbox.courier import Courier
 from gateway.sandbox.news import News
 from gateway.sandbox.people import Person
 from gateway.sandbox.phones import Refused
@@ -27,19 +24,17 @@ from gateway.sandbox.place import (
     Choice,
     Id,
     Knob,
-    Place,
+    Posting,
     Stored,
     Upload,
     Words,
     file_path,
-    held_back,
     hook,
     ids_of,
 )
 from gateway.sandbox.rooms import RoomsScreen, RoomView
 from gateway.sandbox.screen import Choice as Tap
 from gateway.sandbox.screen import Content, File, Line
-from gateway.sandbox.work import at_work
 from gateway.settings import Endpoint
 
 TEAM, CUSTOMERS = "T024BE7LD", "T0HOMEDE1"
@@ -98,7 +93,7 @@ class Memory(Struct, frozen=True):
     """Room, message, choice."""
 
 
-class Chat(Place):
+class Chat(Posting[Workspace]):
     patience_s = 3.0
     paths = ("/files-pri/{rest:.*}", "/upload/{rest:.*}")
     Action: ClassVar[Any] = Do
@@ -274,24 +269,8 @@ class Chat(Place):
 
     # --- the provider ---------------------------------------------------------------------------------------------
 
-    async def answer(self, request: Request) -> Reply | None:
-        reply = self.simulator.answer(request, self.core.clock.now())
-        self.news.changed()
-        return await held_back(reply, self.news)
-
-    def due(self, now: datetime) -> Sequence[Request]:
-        return self.simulator.due(now)
-
-    def next_due(self) -> datetime | None:
-        return self.simulator.next_due()
-
     def delivered(self, request: Request, reply: Reply | None, now: datetime) -> None:
         self.simulator.delivered(request, reply.status if reply is not None else 0, now)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with at_work(Courier(self, self.news, self.core.clock).run(), self.news):
-            yield
 
     @property
     def switches(self) -> Switches:

@@ -4,17 +4,20 @@ Rule: the page and the API know no channel. What is special about one is in its 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
 from adapters.base import Reply, Request
 from gateway.core import Core
+from gateway.sandbox.courier import Courier
 from gateway.sandbox.news import News
 from gateway.sandbox.people import Person
 from gateway.sandbox.phones import Refused
+from gateway.sandbox.work import at_work
 from gateway.settings import Endpoint
 
 Face = Literal["phone", "chat", "mailbox", "call"]
@@ -146,6 +149,42 @@ class Place(ABC):
     async def running(self) -> AsyncIterator[None]:
         """What it needs while it is open."""
         yield
+
+
+class Provider(Protocol):
+    """A simulator that answers calls and has webhooks for us."""
+
+    def answer(self, request: Request, now: datetime) -> Reply: ...
+    def due(self, now: datetime) -> Sequence[Request]: ...
+    def next_due(self) -> datetime | None: ...
+
+
+Simulated = TypeVar("Simulated", bound=Provider)
+
+
+class Posting(Place, Generic[Simulated]):
+    """A place whose provider posts what happens there: a courier carries it as long as the place is open."""
+
+    simulator: Simulated
+
+    async def answer(self, request: Request) -> Reply | None:
+        reply = self.simulator.answer(request, self.core.clock.now())
+        self.news.changed()
+        return await held_back(reply, self.news)
+
+    def due(self, now: datetime) -> Sequence[Request]:
+        return self.simulator.due(now)
+
+    def next_due(self) -> datetime | None:
+        return self.simulator.next_due()
+
+    @abstractmethod
+    def delivered(self, request: Request, reply: Reply | None, now: datetime) -> None: ...
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with at_work(Courier(self, self.news, self.core.clock).run(), self.news):
+            yield
 
 
 async def held_back(reply: Reply, news: News) -> Reply | None:

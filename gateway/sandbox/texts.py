@@ -4,8 +4,6 @@ Rule: it is made anew from what the simulator holds; only what was chosen and wh
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs
@@ -19,7 +17,6 @@ from adapters.twilio_messaging.simulator import Twilio
 from adapters.twilio_messaging.simulator_world import Content as SentContent
 from adapters.twilio_messaging.simulator_world import Customer, Fault, Media, Row
 from gateway.core import Core
-from gateway.sandbox.courier import Courier
 from gateway.sandbox.news import News
 from gateway.sandbox.people import Person
 from gateway.sandbox.phones import Refused
@@ -29,7 +26,7 @@ from gateway.sandbox.place import (
     Choice,
     Id,
     Knob,
-    Place,
+    Posting,
     Receipts,
     Stored,
     Upload,
@@ -42,7 +39,6 @@ from gateway.sandbox.place import (
 from gateway.sandbox.rooms import RoomsScreen, RoomView
 from gateway.sandbox.screen import Choice as Tap
 from gateway.sandbox.screen import Content, File, Line, Tick
-from gateway.sandbox.work import at_work
 from gateway.settings import Endpoint
 
 LATE_S = 8.0
@@ -90,7 +86,7 @@ class Memory(Struct, frozen=True):
     chosen: dict[str, str]
 
 
-class Texts(Place):
+class Texts(Posting[Twilio]):
     patience_s = 15.0
     Action: ClassVar[Any] = Do
     Memory: ClassVar[Any] = Memory
@@ -274,21 +270,10 @@ class Texts(Place):
         self.news.changed()
         return await held_back(reply, self.news)
 
-    def due(self, now: datetime) -> Sequence[Request]:
-        return self.simulator.due(now)
-
-    def next_due(self) -> datetime | None:
-        return self.simulator.next_due()
-
     def delivered(self, request: Request, reply: Reply | None, now: datetime) -> None:
         self.simulator.delivered(request, reply.status if reply is not None else 0, now)
         if reply is not None and reply.status < 300:
             self._taken.update(parse_qs(request.body.decode()).get("MessageSid", ()))
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with at_work(Courier(self, self.news, self.core.clock).run(), self.news):
-            yield
 
     # --- switches -------------------------------------------------------------------------------------------------
 
