@@ -63,8 +63,12 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="The version.")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """One customer, one conversation, every channel."""
+    # What we write is for our own user: conversations, files, a configuration that may hold secrets.
+    before = os.umask(0o077)
+    ctx.call_on_close(lambda: os.umask(before))
 
 
 def with_config(command: F) -> F:

@@ -3,6 +3,9 @@
 Rule: the first line starts with `Ready: ` and the address, also where nobody reads the rest.
 """
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,12 +15,12 @@ from gateway.sandbox.attach import read_note
 from gateway.sandbox.demo import EVERYWHERE, PHONE_ENDPOINT
 from gateway.settings import Config
 
+NAME = "throughline"
 TRY = (
     "on the phone ask: How long do I have to return something?",
     "from the same number send a text message, or call: it is the same conversation",
     "write a mail, mention the app in the workspace, open the shop's chat: these are others",
     "anywhere ask for a person, then answer behind the counter",
-    f"from another shell: throughline simulate {PHONE_ENDPOINT} 'Where is my order?'",
 )
 
 
@@ -37,7 +40,7 @@ def welcome(config: Config, *, wished_port: int) -> None:
 def _said(config: Config, url: str, token: str, wished_port: int) -> list[tuple[str, tuple[str, ...]]]:
     said = [
         ("open", (f"{url}/sandbox",)),
-        ("try", TRY),
+        ("try", (*TRY, f"from another shell: {_simulate(Path(config.store.data_dir))}")),
         ("API", (f"curl -H 'Authorization: Bearer {token}' {url}/v1/conversations",)),
         ("data", (f"{config.store.data_dir}: kept; delete the folder to begin anew",)),
         ("stop", ("Ctrl-C",)),
@@ -48,3 +51,16 @@ def _said(config: Config, url: str, token: str, wished_port: int) -> list[tuple[
     if config.server.host in EVERYWHERE:
         said.insert(0, ("note", ("it listens on every address: whoever reaches this machine can read and write here",)))
     return said
+
+
+def _simulate(data_dir: Path) -> str:
+    """As it works from where this was typed: `make demo` puts no program into anybody's PATH."""
+    folder = [] if data_dir == Path("demo-data").absolute() else ["--data-dir", str(data_dir)]
+    return shlex.join([*_program(), "simulate", PHONE_ENDPOINT, "Where is my order?", *folder])
+
+
+def _program() -> list[str]:
+    typed, found = Path(sys.argv[0]), shutil.which(NAME)
+    if typed.name != NAME:
+        return [sys.executable, "-m", "gateway"]
+    return [NAME] if found is not None and typed.exists() and typed.samefile(found) else [str(typed)]

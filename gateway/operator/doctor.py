@@ -12,10 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
+from sqlalchemy.exc import DatabaseError
 
 from gateway.api.channels import probe
 from gateway.clock import Clock, Ids
 from gateway.commands import Failed
+from gateway.commands.words import of_the_database
 from gateway.credentials import Credentials
 from gateway.media import MediaStore
 from gateway.operator.house import opened
@@ -71,8 +73,10 @@ def _database(config: Config) -> Finding:
     try:
         with opened(config) as store:
             store.read_now(alive)
-    except (Failed, StoreUnavailable) as error:
+    except Failed as error:
         return Finding(check="database", ok=False, detail=str(error))
+    except (StoreUnavailable, DatabaseError) as error:
+        return Finding(check="database", ok=False, detail=of_the_database(error) or type(error).__name__)
     return Finding(check="database", ok=True, detail=f"{store.database.name} answers, revision {HEAD}")
 
 
@@ -123,7 +127,7 @@ def _store(config: Config) -> Iterator[Store | None]:
     with ExitStack() as stack:
         try:
             store = stack.enter_context(opened(config))
-        except (Failed, StoreUnavailable):
+        except (Failed, StoreUnavailable, DatabaseError):
             store = None
         yield store
 

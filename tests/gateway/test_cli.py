@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,18 @@ def test_init_then_check_is_in_order(here: Path) -> None:
     assert run("init").exit_code == 0
     result = run("check")
     assert (result.exit_code, result.stdout) == (0, "throughline.yaml is in order. Endpoints: none yet\n")
+
+
+def test_what_is_written_is_for_its_owner_alone(here: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        run("init")
+        run("migrate")
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(mask)
+    made = [here / name for name in ("throughline.yaml", "throughline.key", "data", "data/throughline.db")]
+    assert [path.stat().st_mode & 0o077 for path in made] == [0, 0, 0, 0]
 
 
 def test_init_names_the_variables_that_it_leaves_open(here: Path) -> None:
