@@ -21,6 +21,8 @@ class Sentence(Struct, frozen=True):
     chars: int
     """How much of the stored answer it is; what is heard may be longer (a name in its placeholder's place)."""
     first: bool
+    up_to: int = 0
+    """The seq up to which it is an answer."""
 
 
 Show = Callable[[LegId, Sentence], Awaitable[bool]]
@@ -30,10 +32,10 @@ Show = Callable[[LegId, Sentence], Awaitable[bool]]
 class Stream:
     """An answer that is being written."""
 
-    __slots__ = ("bell", "conversation_id", "cut", "id", "leg_id", "over", "said")
+    __slots__ = ("bell", "conversation_id", "cut", "id", "leg_id", "over", "said", "up_to")
 
-    def __init__(self, conversation_id: ConversationId, leg_id: LegId | None, id: EnvelopeId) -> None:
-        self.conversation_id, self.leg_id, self.id = conversation_id, leg_id, id
+    def __init__(self, conversation_id: ConversationId, leg_id: LegId | None, id: EnvelopeId, up_to: int = 0) -> None:
+        self.conversation_id, self.leg_id, self.id, self.up_to = conversation_id, leg_id, id, up_to
         self.bell = asyncio.Event()
         """Rung when it may not be wanted any more."""
         self.over = asyncio.Event()
@@ -54,7 +56,7 @@ class Streams:
     async def show(self, stream: Stream, text: str, chars: int) -> bool:
         if self._show is None or stream.leg_id is None or stream.cut:
             return False
-        heard = await self._show(stream.leg_id, Sentence(stream.id, text, chars, first=not stream.said))
+        heard = await self._show(stream.leg_id, Sentence(stream.id, text, chars, not stream.said, stream.up_to))
         stream.said = stream.said or heard
         return heard
 

@@ -25,6 +25,8 @@ class LegRead(Struct, frozen=True, kw_only=True):
     limit: int = 50
     wait_ms: int = 0
     """How long to wait for something after `after`."""
+    turns: str = ""
+    """As in `Bind`."""
     evidence: Evidence = Evidence.CHANNEL
     """Of the address, as on the envelopes of this leg: a merely claimed one has a leg of its own (`claim_key`)."""
 
@@ -49,6 +51,8 @@ class Wire(Struct, frozen=True, kw_only=True):
     withdrawn: bool = False
     streamed: int = 0
     """How many characters of its text this socket has had already, sentence by sentence."""
+    closed: bool = False
+    """What it has had of it was ended by `Streams.broken_off`: a rest, if there is one, begins anew."""
     media_urls: Mapping[str, str] = {}
     """Signed and short-lived, by the name of the stored bytes."""
 
@@ -88,6 +92,11 @@ class Bind(Struct, frozen=True, kw_only=True):
     resume_from: int | None = None
     since: Instant | None = None
     """Set: only what was said from then on is shown (a call knows nothing of calls before it)."""
+    turns: str = ""
+    """How the external ids of this call's turns begin. Set: no answer of the AI's is shown before the first of them.
+
+    What it still answers then was asked in a call before.
+    """
     note: str = ""
     """Comes back with every later frame of this socket as `raw.headers["x-session-note"]`, when it is not empty.
 
@@ -182,4 +191,8 @@ class Streams(Protocol):
 
         The line itself follows through `Lives.show`, with `Wire.streamed` set; its frame then ends the answer.
         """
+        ...
+
+    def broken_off(self) -> bytes:
+        """Ends an answer that is not all there: another line is shown before the rest of it, or none comes at all."""
         ...

@@ -33,7 +33,7 @@ from adapters.base import (
 )
 from adapters.twilio_voice import live
 from adapters.twilio_voice.config import Config
-from adapters.twilio_voice.parse import caller_in, parse
+from adapters.twilio_voice.parse import caller_in, parse, turn_id
 from adapters.twilio_voice.plan import Nothing, Planner, Step, Told, Voicemail
 from adapters.twilio_voice.send import Line, fetch, probe, send
 from adapters.twilio_voice.ticket import Tickets
@@ -102,11 +102,12 @@ class TwilioVoice:
         caller, after = caller_in(form, query), whole(query.text("a"))
         if form.text("CallStatus") in OVER:
             return self._document(raw, Nothing())
-        if caller is None or after is None:
+        call = call_of(form)
+        if call is None or caller is None or after is None:
             return self._document(raw, self._planner.people(raw.received_at))
         return LegRead(
             address=caller.address, evidence=caller.evidence, issued_at=raw.received_at, after=after,
-            wait_ms=self._planner.patience_ms(query),
+            wait_ms=self._planner.patience_ms(query), turns=turn_id(call, ""),
         )  # fmt: skip
 
     def page(self, raw: RawInbound, read: LegRead, wires: Sequence[Wire], more: bool, head: int) -> Reply:
@@ -184,6 +185,9 @@ class TwilioVoice:
 
     def partial(self, text: str, first: bool) -> bytes:
         return live.partial(text, first)
+
+    def broken_off(self) -> bytes:
+        return live.broken_off()
 
     def synced(self, head: int) -> bytes:
         return b""

@@ -2,7 +2,8 @@
 
 Rule: a turn is a prompt that is finished (`last`); whatever is unfinished, empty or only sound is heard and not kept.
 Rule: a socket is bound by our own ticket, which must be of the very call that the socket is for.
-Rule: `last: true` ends a talk cycle and comes once: with the line itself, also when its words were spoken before.
+Rule: `last: true` ends a talk cycle and comes once: with the line itself, also when its words were spoken before, or
+when something else is said before its end.
 """
 
 from collections.abc import Sequence
@@ -99,6 +100,7 @@ def _greeted(frame: Frame, kind: str, tickets: Tickets) -> Heard:
     return Bind(
         address=found.who, evidence=found.sureness, issued_at=found.issued_at,
         since=found.since_at if kind == "setup" else NEVER,  # a stream is not spoken to
+        turns=turn_id(call, ""),
         note=note_text(Note(call, session, found.address, found.evidence, found.outward)), keep=True,
     )  # fmt: skip
 
@@ -196,6 +198,10 @@ def partial(text: str, first: bool) -> bytes:
     return _frame(type="text", token=said if first or said[:1].isspace() else f" {said}", last=False)
 
 
+def broken_off() -> bytes:
+    return _frame(type="text", token="", last=True)
+
+
 def show(line: Wire, takeover: str) -> bytes | None:
     """The frame of a line. Only the first recording of a message can be played in it; `send` refuses others."""
     envelope = line.envelope
@@ -226,9 +232,9 @@ def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes |
     if urls and not text:
         return _frame(type="play", source=urls[0], loop=1, interruptible=True, preemptible=False)
     lang = {"lang": locale} if locale else {}
-    if line.streamed:
+    if line.streamed and not line.closed:
         return _frame(type="text", token=token(text[line.streamed :]), last=True, **lang)
-    said = spoken(text)
+    said = spoken(text[line.streamed :])
     return _frame(type="text", token=said, last=True, **lang) if said else None
 
 

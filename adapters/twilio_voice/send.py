@@ -140,7 +140,11 @@ def _say(line: Line, message: Envelope, text: str, ctx: SendContext) -> Flow[Sen
 
 
 def _is_up(api: Api, call: str) -> Flow[bool]:
-    found = yield from ask(api.get(api.url(f"/Calls/{call}.json")), CallShown, CODES)
+    """Where that can not be known it is: the next answer to whoever may be on the line waits for this one."""
+    try:
+        found = yield from ask(api.get(api.url(f"/Calls/{call}.json")), CallShown, CODES)
+    except SendError as error:
+        return not isinstance(error, Refused | Unreachable)
     return found.status in LIVE
 
 

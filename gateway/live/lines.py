@@ -5,26 +5,32 @@ Rule: a change of something that was shown is a line of its own, with a number o
 holes and without repeats, so a line that went out is never sent again; it is read again only by who did not have it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from adapters.base import Wire
+from adapters.base import LegRead, Wire
 from gateway.core import Core
 from gateway.directory import Directory, from_ms, to_ms
-from gateway.store.reads import Shown, get_leg, wire_after, wire_before, wire_until
+from gateway.live.talk import Asked, is_left_over, is_turn
+from gateway.store import outbox
+from gateway.store.reads import Shown, commands_of, get_conversation, get_leg, wire_after, wire_before, wire_until
+from gateway.store.schema import FINAL
 from gateway.store.threads import LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.address import Address
 from normalizer.envelope import AddressClaim, Envelope, Evidence, Message, media_parts
 from normalizer.identity import claim_key
-from normalizer.ids import EndpointId, LegId, leg_id
+from normalizer.ids import EndpointId, EnvelopeId, LegId, leg_id
 
 OCTETS = "application/octet-stream"
 LAST = 2**31 - 1
 """Above every number of a wire."""
+LOOK_BACK = 100
+"""Lines among which what was said in a call is looked for."""
 
 Urls = Callable[[Envelope], Mapping[str, str]]
 """Signed and short-lived links to what an envelope holds, by the name of the stored bytes."""
@@ -40,6 +46,7 @@ class Start(Struct, frozen=True):
     """The lowest number that is still kept; one more than the head when nothing is."""
     passed: int = 0
     """The number of the last line that is not for this socket: it stood there before its time."""
+    asked: Asked = Asked()
 
     @property
     def head(self) -> int:
@@ -50,7 +57,7 @@ class Look(Struct, frozen=True):
     """One page of frames. `more`: there was no room for all."""
 
     leg: LegRow | None
-    frames: tuple[tuple[int, bytes | None], ...]
+    frames: tuple[tuple[Wire, bytes | None], ...]
     more: bool
 
 
@@ -63,12 +70,30 @@ def leg_of(
     return None if channel is None else leg_id(channel, claim_key(AddressClaim(address, evidence)), native_thread)
 
 
-def start(tx: Tx, leg: LegId, since: datetime | None = None) -> Start:
+def start(tx: Tx, leg: LegId, since: datetime | None = None, turns: str = "") -> Start:
     row = get_leg(tx, leg)
     first = wire_after(tx, leg, 0, 1) if row is not None and row.wire_head else []
     oldest = first[0].row.wire_seq if first else None
     passed = wire_until(tx, leg, to_ms(since)) if first and since is not None else 0
-    return Start(row, oldest or (row.wire_head if row is not None else 0) + 1, passed)
+    return Start(row, oldest or (row.wire_head if row is not None else 0) + 1, passed, asked(tx, row, turns))
+
+
+def asked(tx: Tx, leg: LegRow | None, turns: str) -> Asked:
+    """In the call whose turns are named so, as far as one look back tells."""
+    if not turns:
+        return Asked()
+    rows = [shown.row for shown in wire_before(tx, leg.id, LAST, LOOK_BACK)] if leg is not None else []
+    said = (row for row in rows if (row.direction, row.kind) == ("in", "message"))
+    first = min((row.seq or 0 for row in said if is_turn(codec.decode(row.content), turns)), default=None)
+    known = get_conversation(tx, leg.conversation_id) if leg is not None else None
+    return Asked(first, known.head if known is not None else 0)
+
+
+def went_out(tx: Tx, lines: Iterable[EnvelopeId]) -> None:
+    """As a provider's receipt would tell it."""
+    for command in commands_of(tx, lines):
+        if command["kind"] == "send" and command["state"] < FINAL:
+            outbox.echo(tx, command["id"], command["step"])
 
 
 def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None], urls: Urls) -> Look:
@@ -77,13 +102,18 @@ def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes
     if row is None or row.wire_head <= after:
         return Look(row, (), False)
     found = wires(wire_after(tx, leg, after, most), urls)
-    frames = tuple((wire.seq, show(wire)) for wire in found)
+    frames = tuple((wire, show(wire)) for wire in found)
     return Look(row, frames, len(found) == most)
 
 
-def page_after(tx: Tx, leg: LegId, after: int, most: int, urls: Urls) -> tuple[list[Wire], bool]:
-    found = wires(wire_after(tx, leg, after, most + 1), urls)
-    return found[:most], len(found) > most
+def page_after(tx: Tx, leg: LegRow, read: LegRead, urls: Urls) -> tuple[list[Wire], bool]:
+    """In a call: what is there to be heard. The caller knows what he said himself, and does not wait for that."""
+    found = wires(wire_after(tx, leg.id, read.after or 0, read.limit + 1), urls)
+    page, more = found[: read.limit], len(found) > read.limit
+    if read.turns and page:
+        now = asked(tx, leg, read.turns)
+        page = [wire for wire in page if wire.envelope.direction == "out" and not is_left_over(wire, now)]
+    return page, more
 
 
 def page_before(tx: Tx, leg: LegId, before: int | None, most: int, urls: Urls) -> tuple[list[Wire], bool]:
@@ -96,7 +126,7 @@ def wires(shown: list[Shown], urls: Urls) -> list[Wire]:
 
 
 def _wire(shown: Shown, urls: Urls) -> Wire:
-    envelope, seq = codec.decode(shown.row.content), shown.row.wire_seq
+    envelope, seq = replace(codec.decode(shown.row.content), seq=shown.row.seq), shown.row.wire_seq
     assert seq is not None
     return Wire(
         seq=seq,

@@ -65,7 +65,7 @@ def _page(tx: Tx, leg: LegId, read: LegRead, urls: Urls) -> tuple[LegRow | None,
     if row is None:
         return None, [], False
     if read.after is not None:
-        return row, *page_after(tx, leg, read.after, read.limit, urls)
+        return row, *page_after(tx, row, read, urls)
     return row, *page_before(tx, leg, read.before, read.limit, urls)
 
 

@@ -9,21 +9,24 @@ Rule: thousands of these are open at once: slots, and no task or timer of its ow
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import WSMsgType, web
 from msgspec.structs import replace
 
-from adapters.base import Bind, Close, Keep, LiveSession, RawInbound, Relay, Say
+from adapters.base import Bind, Close, Keep, LiveSession, RawInbound, Relay, Say, Wire
 from gateway.directory import Mounted, to_ms
 from gateway.live.adapter import Live, Streaming
 from gateway.live.lines import ENDED, LAST, Look, Start, leg_of, refusal
 from gateway.live.pace import Pace
+from gateway.live.talk import Talk
 from gateway.store.store import StoreUnavailable
 from gateway.streams import Sentence
-from normalizer.ids import EnvelopeId, LegId
+from normalizer.ids import LegId
 
 if TYPE_CHECKING:
     from gateway.live.sockets import Sockets
@@ -42,8 +45,6 @@ TOO_FAST = 4429
 
 MOST_KEPT = 16
 """Frames of one socket that may wait for their commits; with more it is not read from."""
-MOST_HEARD_OF = 4
-"""Answers that may be under way to one socket at once: one is written, those before it are being stored."""
 NOTE = "x-session-note"
 REPLAY_SHARE = 4
 """A replay waits while more than this part of the buffer is taken."""
@@ -51,9 +52,9 @@ REPLAY_SHARE = 4
 
 class Socket:
     __slots__ = (
-        "_answering", "_closer", "_frames", "_heard_of", "_hello", "_issued_at", "_kept", "_marks", "_messages",
-        "_note", "_raw", "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted",
-        "peer", "pinged", "sent", "session", "synced", "ws",
+        "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_marks", "_messages", "_note", "_raw",
+        "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted", "peer", "pinged",
+        "sent", "session", "synced", "talk", "ws",
     )  # fmt: skip
 
     def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live,
@@ -76,8 +77,8 @@ class Socket:
         self._kept: list[RawInbound] | None = None
         self._hello: asyncio.TimerHandle | None = None
         self._note = ""
-        self._heard_of: dict[EnvelopeId, int] | None = None
-        """How many characters of answers were heard here while they were written; of the last few."""
+        self.talk = Talk(cast(Streaming, adapter)) if adapter.capabilities.streams else None
+        """None: nothing is heard here before it is written."""
         self._messages = self._marks = self._typing = self._frames = 0.0
 
     @property
@@ -135,6 +136,10 @@ class Socket:
                 pass
             case WSMsgType.BINARY:
                 self.end(UNSUPPORTED, "text only")
+            case WSMsgType.CLOSE if self.talk is not None:
+                # Who says goodbye has taken what was said before.
+                await self._sockets.heard(self.talk.unsure)
+                return False
             case _:
                 return False
         return True
@@ -253,7 +258,7 @@ class Socket:
         self.leg, self._issued_at = leg, bind.issued_at
         self._sockets.watch(self)
         try:
-            start = await self._sockets.start(leg, bind.since)
+            start = await self._sockets.start(leg, bind.since, bind.turns)
         except StoreUnavailable:
             self.end(TRY_LATER, "try later")
             return
@@ -264,6 +269,8 @@ class Socket:
 
     async def _greet(self, bind: Bind, start: Start) -> None:
         self._sockets.make_room(self)
+        if self.talk is not None:
+            self.talk.turns, self.talk.asked = bind.turns, start.asked
         self.session, self._raw, self._note = bind.address.value, None, bind.note
         conversation = start.leg.conversation_id if start.leg is not None else None
         view = LiveSession(address=bind.address, conversation_id=conversation, head=start.head, oldest=start.oldest)
@@ -298,34 +305,36 @@ class Socket:
         """What was found beyond `sent`."""
         if self.closing or self._refused(look):
             return
-        for seq, frame in look.frames:
+        for line, frame in look.frames:
             if not self.has_room:
                 self._sockets.mark_later(self)
                 return
-            if frame is not None and not await self.put(frame):
+            if not await self._put_all(self._frames_of(line, frame)):
                 return
-            self.sent = seq
+            self.sent = line.seq
         if look.more:
             self._sockets.mark(self)
         elif not self.synced:
             self.synced = True
             await self.put(self.adapter.synced(self.sent))
 
-    async def hear_of(self, sentence: Sentence) -> bool:
-        """Of an answer that is being written, to whoever has heard it from its beginning."""
-        heard = self._heard_of = self._heard_of or {}
-        known = sentence.id in heard
-        if not self.synced or not self.listens or not (known or sentence.first):
-            return False
-        if not await self.put(cast(Streaming, self.adapter).partial(sentence.text, not known)):
-            return False
-        heard[sentence.id] = heard.get(sentence.id, 0) + sentence.chars
-        if len(heard) > MOST_HEARD_OF:
-            del heard[next(iter(heard))]
-        return True
+    def _frames_of(self, line: Wire, frame: bytes | None) -> Sequence[bytes]:
+        if self.talk is not None:
+            return self.talk.shows(line, frame, partial(self._sockets.shown, self))
+        return () if frame is None else (frame,)
 
-    def heard_of(self, id: EnvelopeId) -> int:
-        return self._heard_of.get(id, 0) if self._heard_of else 0
+    async def hear_of(self, sentence: Sentence) -> bool:
+        """Of an answer that is being written."""
+        talk = self.talk
+        if talk is None or not self.synced or not self.listens or not talk.follows(sentence):
+            return False
+        return await self._put_all(talk.hears(sentence))
+
+    async def _put_all(self, frames: Sequence[bytes]) -> bool:
+        for frame in frames:
+            if not await self.put(frame):
+                return False
+        return True
 
     async def put(self, frame: bytes) -> bool:
         """Written, without waiting for the peer. False: it is closed, perhaps because there was no room."""
@@ -356,7 +365,8 @@ class Socket:
         self.leaving = True
         await finished(self._answering)
         if self.session is not None:
-            await self.put(self.adapter.farewell(reconnect_after_ms))
+            before = self.talk.broken_off() if self.talk is not None else []
+            await self._put_all([*before, self.adapter.farewell(reconnect_after_ms)])
         self.end(GOING_AWAY, "going away")
 
     def end(self, code: int, reason: str) -> None:

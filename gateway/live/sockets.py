@@ -8,26 +8,25 @@ Rule: at a stop every socket hears the farewell and is closed with 1001, and all
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from msgspec.structs import replace
-
 from adapters.base import LiveLimits, Outcome, RawInbound, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.lines import Look, Start, look, media_urls, start
+from gateway.live.lines import Look, Start, look, media_urls, start, went_out
 from gateway.live.socket import GOING_AWAY, INTERNAL, REPLACED, Socket
 from gateway.observe import lines
 from gateway.store.heads import Head, heads
 from gateway.store.store import StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.streams import Sentence
-from normalizer.ids import LegId
+from normalizer.envelope import Envelope
+from normalizer.ids import EnvelopeId, LegId
 from router.decide import asks_for_something, interrupts
 
 PAGE_LINES = 50
@@ -132,8 +131,14 @@ class Sockets:
 
     # --- what sockets ask for -----------------------------------------------------------------------------------------
 
-    async def start(self, leg: LegId, since: datetime | None) -> Start:
-        return await self._core.store.read(partial(start, leg=leg, since=since))
+    async def start(self, leg: LegId, since: datetime | None, turns: str) -> Start:
+        return await self._core.store.read(partial(start, leg=leg, since=since, turns=turns))
+
+    async def heard(self, lines: Sequence[EnvelopeId]) -> None:
+        """These went out, although their sends will find nobody there any more."""
+        if lines:
+            with suppress(StoreUnavailable):
+                await self._core.store.write(partial(went_out, lines=lines))
 
     async def keep(self, mounted: Mounted, raw: RawInbound) -> Outcome | None:
         """Durable and settled; None: not known to be."""
@@ -198,16 +203,19 @@ class Sockets:
 
     def interrupt(self, socket: Socket, raw: RawInbound) -> None:
         """A frame that is about to be kept: who speaks or interrupts does not want to hear the rest."""
-        streams = self._core.wake.streams
-        if socket.leg is not None and streams.heard(socket.leg) and self._speaks(socket, raw):
-            streams.cut(socket.leg)
+        talk, streams = socket.talk, self._core.wake.streams
+        if talk is None or socket.leg is None or (talk.is_spoken_to and not streams.heard(socket.leg)):
+            return
+        for one in self._read_now(socket, raw):
+            talk.says(one)
+            if asks_for_something(one) or interrupts(one):
+                streams.cut(socket.leg)
 
-    def _speaks(self, socket: Socket, raw: RawInbound) -> bool:
+    def _read_now(self, socket: Socket, raw: RawInbound) -> Sequence[Envelope]:
         try:
-            said = socket.adapter.parse(raw)
+            return socket.adapter.parse(raw)
         except Exception:  # noqa: BLE001  because what can not be read is room 2's to bury
-            return False
-        return any(asks_for_something(one) or interrupts(one) for one in said)
+            return ()
 
     async def quiet(self, socket: Socket) -> None:
         """What was interrupted is stored first, as far as it was heard: what follows is said after it."""
@@ -254,10 +262,14 @@ class Sockets:
         show = partial(self._shown, socket)
         return look(tx, socket.leg, socket.sent, PAGE_LINES, show, partial(media_urls, self._core))
 
-    def _shown(self, socket: Socket, wire: Wire) -> bytes | None:
-        heard = socket.heard_of(wire.envelope.id)
+    def _shown(self, socket: Socket, line: Wire) -> bytes | None:
+        """What the socket has heard of already it shows itself: only there it is known how far, by then."""
+        known = socket.talk is not None and socket.talk.knows(line.envelope.id)
+        return None if known else self.shown(socket, line)
+
+    def shown(self, socket: Socket, line: Wire) -> bytes | None:
         try:
-            return socket.adapter.show(replace(wire, streamed=heard) if heard else wire)
+            return socket.adapter.show(line)
         except Exception:  # noqa: BLE001  because one line must not hide those behind it
             self.broken(socket.mounted, "show")
             return None

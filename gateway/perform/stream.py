@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 
 from gateway.engines.base import EngineError, EngineUnavailable, Finished, Piece, Sure
-from gateway.perform.ask import Asker, answered, gave_up
+from gateway.perform.ask import Asker, answered, decode, gave_up
 from gateway.store.outbox import Held
 from gateway.store.reads import asked_about
 from gateway.store.store import Store, StoreUnavailable
@@ -47,7 +47,7 @@ class Speaker:
         self._store, self._asker, self._streams, self._guards = store, asker, streams, tuple(guards)
 
     def stream(self, held: Held) -> Stream:
-        return Stream(held.conversation_id, held.leg_id, spoken_id(held.id))
+        return Stream(held.conversation_id, held.leg_id, spoken_id(held.id), decode(held.payload).up_to)
 
     async def speak(self, held: Held, command: AskAi, stream: Stream) -> AiAnswered | AiGaveUp | None:
         """What re-enters; None: it was not wanted any more, and nothing of it was heard."""

@@ -68,6 +68,7 @@ class Phone(Line):
             account=frame.get("account", ACCOUNTS[0]),
             native_thread=frame.get("thread"),
             since=None if since is None else datetime.fromisoformat(since),
+            turns=frame.get("turns", ""),
             note=frame.get("note", ""),
             keep=frame.get("keep", False),
         )
@@ -106,10 +107,14 @@ class Phone(Line):
         if isinstance(envelope.body, StateChange):
             return _frame(type="state", state=envelope.body.state)
         self.streamed.append(line.streamed)
-        return _frame(type="text", token=plain_text(envelope.body)[line.streamed :], last=True)
+        rest = plain_text(envelope.body)[line.streamed :]
+        return _frame(type="text", token=rest, last=True) if rest or not line.closed else None
 
     def partial(self, text: str, first: bool) -> bytes:
         return _frame(type="text", token=text, last=False, first=first)
+
+    def broken_off(self) -> bytes:
+        return _frame(type="text", token="", last=True)
 
     def synced(self, head: int) -> bytes:
         return _frame(type="synced", head=head)

@@ -20,13 +20,17 @@ from adapters.twilio_voice.simulator import Twilio
 from adapters.twilio_voice.simulator_call import Call
 from adapters.twilio_voice.simulator_doing import Dialling, Gathering, RecordingIt, Relaying
 from adapters.twilio_voice.simulator_relay import Relay
-from gateway.store.reads import list_conversations
-from normalizer.ids import AgentId
-from router.conversation import Agent, Holder, Queue
-from router.events import HolderRequested
+from gateway.store import outbox
+from gateway.store.reads import list_conversations, page
+from normalizer import codec
+from normalizer.envelope import Status, Text, plain_text
+from normalizer.ids import AgentId, ChannelId
+from router.conversation import Agent, Conversation, Holder, Queue
+from router.events import AgentReplied, HolderRequested
 from tests.adapters.twilio_voice.simulated import heard
 from tests.adapters.twilio_voice.support import ACCOUNT, CALLER, NUMBER, TOKEN
 from tests.gateway.house import PATIENCE_S, Place, config, running
+from tests.rooms.engine import ScriptedEngine, writes
 
 PUBLIC = "https://gateway.example.org"
 
@@ -58,10 +62,10 @@ class Telephones:
         self.ahead += timedelta(seconds=seconds)
         while requests := self.twilio.due(self.now):
             for request in requests:
-                reply = await self.place.call(self._here(request))
+                reply = await self.place.call(self.here(request))
                 self.twilio.answered(request, reply, self.now)
 
-    def _here(self, request: Request) -> Request:
+    def here(self, request: Request) -> Request:
         return replace(request, url=request.url.replace(PUBLIC, self.place.url))
 
     async def dial(self) -> Line:
@@ -92,6 +96,41 @@ class Telephones:
                                key=self.place.core.ids.uuid())  # fmt: skip
         await self.place.core.receiver.enter(fact, one.id)
 
+    def scripted(self) -> ScriptedEngine:
+        """An AI that says what the test wants."""
+        asker = self.place.house.performer._asker
+        assert asker is not None
+        asker.engine = engine = ScriptedEngine()
+        return engine
+
+    async def conversation(self) -> Conversation:
+        """The only one."""
+        store = self.place.core.store
+        holders = ["ai", "queue", "agent", "nobody"]
+        ((one, _),) = await store.read(lambda tx: list_conversations(tx, (2**62, ""), holders, 9))
+        return one
+
+    async def interject(self, text: str) -> None:
+        """A program of ours writes, whoever else is speaking."""
+        id = (await self.conversation()).id
+        await self.place.core.receiver.enter(
+            AgentReplied(conversation_id=id, agent_id=AgentId("crm"), parts=(Text(text),), key=text, system=True), id
+        )
+
+    async def settled(self, kind: str) -> None:
+        """Until no command of this kind is waiting."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.place.core.store.read(outbox.depth)).get(kind):
+                pass
+
+    async def said(self) -> list[tuple[str, Status | None]]:
+        """What stands in the conversation as ours, and what became of it."""
+        id = (await self.conversation()).id
+        shown = await self.place.core.store.read(lambda tx: page(tx, id, 0, 99))
+        ours = [(plain_text(codec.decode(one.row.content).body), one.status) for one in shown
+                if one.row.direction == "out"]  # fmt: skip
+        return [one for one in ours if one[0]]
+
     async def close(self) -> None:
         for socket in self._lines:
             await socket.close()
@@ -121,6 +160,13 @@ class Line:
             self.relay.lost()
             self._telephones.ring_bell()
 
+    async def ready(self) -> None:
+        """Until its gateway has heard who it is."""
+        sockets = self._telephones.place.core.sockets()
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(one.synced for one in sockets._all):
+                await self._telephones.place.core.store.read(lambda tx: tx.now())
+
     async def says(self, text: str, cycles: int) -> str:
         """What is answered to it."""
         await self.send(*self.relay.says(text))
@@ -131,7 +177,7 @@ class Line:
 @asynccontextmanager
 async def telephones(folder: Path, **settings: Any) -> AsyncIterator[Telephones]:
     line = {"type": "twilio_voice", "account_sid": ACCOUNT, "auth_tokens": [TOKEN], "number": NUMBER,
-            "human_number": "+15559990000", **settings}  # fmt: skip
+            "human_number": "+15559990000", "api_url": "http://127.0.0.1:1", **settings}  # fmt: skip
     served = config(folder, server={"public_url": PUBLIC}, sections={"endpoints": {"line": line}})
     async with running(served) as place:
         them = Telephones(place)
@@ -164,6 +210,85 @@ async def test_a_second_call_hears_nothing_of_the_first(tmp_path: Path) -> None:
         line = await them.dial()
         assert await line.says("two", 1) == "two"
         assert heard(second)[1:] == ["two"]
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_an_answer_to_the_call_before_is_never_the_first_thing_that_is_heard(tmp_path: Path, early: bool) -> None:
+    """Whether it is written when the second call is on the line already, or while it rings."""
+    async with telephones(tmp_path) as them:
+        engine, gate = them.scripted(), asyncio.Event()
+        engine.then(writes(gate, "One. Two. Three"))
+        first = await them.ring()
+        line = await them.dial()
+        await line.send(*line.relay.says("where is my order?"))
+        await engine.asked(1)
+        first.hangs_up(them.now)
+        await line.socket.close()
+        await them.settle()
+        await them.ring()
+        if early:
+            gate.set()
+            await them.settled("ask_ai")
+        line = await them.dial()
+        await line.ready()
+        gate.set()
+        await them.settled("ask_ai")
+        await them.settled("send")
+        assert await line.says("hello?", 1) == "re: hello?"
+        assert (line.relay.cycles, them.complaints) == (["re: hello?"], [])
+
+
+async def test_nor_is_it_in_a_call_turn_by_turn(tmp_path: Path) -> None:
+    async with telephones(tmp_path, mode="gather") as them:
+        engine, gate = them.scripted(), asyncio.Event()
+        engine.then(writes(gate, "One. Two."))
+        first = await them.ring()
+        first.says("where is my order?", them.now)
+        request = them.twilio.due(them.now)[0]
+        await them.place.call(them.here(request))
+        await engine.asked(1)
+        first.hangs_up(them.now)
+        await them.settle()
+        call = await them.ring()
+        gate.set()
+        await them.settled("ask_ai")
+        call.says("hello?", them.now)
+        await them.settle()
+        assert heard(call)[1:] == ["re: hello?"]
+
+
+async def test_what_is_said_into_an_answer_is_no_part_of_it(tmp_path: Path) -> None:
+    async with telephones(tmp_path) as them:
+        engine, gate = them.scripted(), asyncio.Event()
+        engine.then(writes("One. Two", gate, "!"))
+        await them.ring()
+        line = await them.dial()
+        await line.send(*line.relay.says("hello?"))
+        await them.until(lambda: line.relay.speaking == "One.")
+        await them.interject("A word.")
+        await them.until(lambda: len(line.relay.cycles) == 2)
+        gate.set()
+        await them.until(lambda: len(line.relay.cycles) == 3)
+        assert [cycle.strip() for cycle in line.relay.cycles] == ["One.", "A word.", "Two!"]
+        assert (line.relay.speaking, them.complaints) == ("", [])
+
+
+async def test_what_was_heard_before_the_session_ended_is_recorded_as_said(tmp_path: Path) -> None:
+    """The words on the way to people: by the time that their send is begun nobody is on the line any more."""
+    async with telephones(tmp_path) as them:
+        engine = them.scripted()
+        engine.then(writes(handoff="a person knows better"))
+        await them.ring()
+        line = await them.dial()
+        limiter = them.place.house.performer._limiter
+        limiter.penalize(ChannelId("line"), None, them.place.core.clock.monotonic() + 0.2)
+        await line.send(*line.relay.says("help"))
+        await them.until(lambda: line.relay.ended is not None)
+        await line.socket.close()
+        await them.settled("send")
+        policy = them.place.house.processor._rules.policy
+        assert line.relay.cycles == [policy.handoff_text]
+        assert await them.said() == [(policy.handoff_text, Status.SENT)]
 
 
 async def test_people_take_over_and_the_call_goes_on_to_them(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_setup_binds_the_leg_of_its_ticket() -> None:
     """Not of its `from`, which anybody may write."""
     found = ADAPTER.hear(frame(changed(SETUP, **{"from": "+19998887777"}), session=None))
     assert found == Bind(address=Address(Scheme.TEL, CALLER), issued_at=NOW, since=NOW, evidence=Evidence.CHANNEL,
-                         note=NOTE, keep=True)  # fmt: skip
+                         turns=f"{CALL}/", note=NOTE, keep=True)  # fmt: skip
 
 
 def test_a_claimed_number_has_another_leg() -> None:
@@ -286,6 +286,8 @@ END = '{"reason":"agent"}'
         (said(text("One. Two.")), {"streamed": 4}, {"type": "text", "token": " Two.", "last": True}),
         (said(text("One. Two.")), {"streamed": 9}, {"type": "text", "token": "", "last": True}),
         (said(text("One.")), {"streamed": 40}, {"type": "text", "token": "", "last": True}),
+        (said(text("One. Two.")), {"streamed": 4, "closed": True}, {"type": "text", "token": "Two.", "last": True}),
+        (said(text("One. Two.")), {"streamed": 9, "closed": True}, None),
         (said(text("😀")), {}, None),
         (said(text("gone")), {"withdrawn": True}, None),
         (said(text("mine")), {"envelope": {"direction": "in", "author": "customer"}}, None),

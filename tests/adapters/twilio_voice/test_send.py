@@ -8,7 +8,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from adapters.base import CallContext, Fetched, HttpCall, MediaFailed, NoAnswer, Reply, Unavailable
+from adapters.base import (
+    CallContext,
+    Fetched,
+    HttpCall,
+    MediaFailed,
+    NoAnswer,
+    NotReached,
+    Reply,
+    Unavailable,
+)
 from adapters.twilio_voice.codes import CODES
 from normalizer.envelope import MediaRef
 from tests.adapters.twilio_voice.support import (
@@ -134,8 +143,10 @@ def deserted_case(label: str, body: Any = HELLO, context: Any = None, replies: A
         ({"mode": "gather"}, deserted_case("turn by turn: nobody has called yet", **GONE)),
         ({"mode": "gather"}, deserted_case("turn by turn: no such call", context=ctx(),
             replies=[Reply(404, {}, b'{"code":20404}')],
-            calls=[{"method": "GET", "url": f"{API}/Calls/{CALL}.json"}],
-            **{"class": "Refused", "provider_code": "20404"})),
+            calls=[{"method": "GET", "url": f"{API}/Calls/{CALL}.json"}], **GONE)),
+        *(({"mode": "gather"}, deserted_case(f"turn by turn: nobody can tell ({status})", context=ctx(),
+            replies=[Reply(status, {}, b"")], ids=["env_out"],
+            calls=[{"method": "GET", "url": f"{API}/Calls/{CALL}.json"}])) for status in (200, 401, 429, 500, 503)),
         ({"call_out": "any"}, deserted_case("placed before, by an attempt whose answer was lost", context=ctx(
             last_inbound=None, attempt=2), ids=[NEW], replies=[Reply(200, {}, json.dumps({"calls": [
                 {"sid": "CA1", "status": "failed", "direction": "outbound-api"},
@@ -202,7 +213,13 @@ def test_a_second_attempt_that_finds_nothing_places_it() -> None:
 
 def test_every_failure_has_its_class() -> None:
     check_failures(ANY, HELLO, ctx(last_inbound=None))
-    check_failures(deserted(mode="gather"), HELLO, ctx())
+
+
+@pytest.mark.parametrize("error", [NotReached(), NoAnswer()])
+def test_turn_by_turn_no_answer_waits_for_the_api(error: NotReached | NoAnswer) -> None:
+    """It stands on the leg, where the caller's next request reads it; the answer after it comes in its turn."""
+    driven = drive_steps(deserted(mode="gather").adapter, HELLO, ctx(), [error])
+    assert (driven.value, driven.error) == (["env_out"], None)
 
 
 @pytest.mark.parametrize("code", CODES)

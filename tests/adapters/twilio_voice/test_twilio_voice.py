@@ -245,7 +245,7 @@ def test_an_answer_is_looked_for_on_the_leg() -> None:
     by = adapter(mode="gather")
     read = by.verify(hook("/answer", f"{T}&a=7&w=0", "GET"))
     assert read == LegRead(address=Address(Scheme.TEL, CALLER), issued_at=NOW, after=7, wait_ms=8000,
-                           evidence=Evidence.CHANNEL)  # fmt: skip
+                           turns=f"{CALL}/", evidence=Evidence.CHANNEL)  # fmt: skip
 
 
 def test_without_a_place_to_look_from_it_goes_to_people() -> None:

@@ -1,0 +1,110 @@
+"""What the socket of a line remembers of answers: what was heard of them while they were written, and which may be.
+
+Rule: an answer that is being heard stands alone. Before anything else is shown it is ended; its rest begins anew.
+Rule: a call hears no answer to what was asked in the call before: none until something was said in this one.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from adapters.base import Streams, Wire
+from gateway.streams import Sentence
+from normalizer.envelope import Envelope, Message
+from normalizer.ids import EnvelopeId
+from router.decide import asks_for_something
+
+MOST_HEARD_OF = 4
+"""Answers that may be under way to one socket at once: one is written, those before it are being stored."""
+MOST_UNSURE = 16
+
+Show = Callable[[Wire], bytes | None]
+
+
+class Asked(Struct, frozen=True):
+    """Places in the conversation."""
+
+    first: int | None = 0
+    """Of the first thing that was said in this call; None: nothing yet."""
+    head: int = 0
+    """Of the last thing that stood there when this was read."""
+
+
+def is_turn(envelope: Envelope, turns: str) -> bool:
+    """`turns`: see `Bind`."""
+    return asks_for_something(envelope) and (envelope.external_id or "").startswith(turns)
+
+
+def is_left_over(line: Wire, asked: Asked) -> bool:
+    """An answer of the AI's that is none to this call."""
+    return line.envelope.author == "ai" and (asked.first is None or (line.envelope.seq or 0) < asked.first)
+
+
+class Talk:
+    __slots__ = ("_adapter", "_heard", "_open", "asked", "is_spoken_to", "turns", "unsure")
+
+    def __init__(self, adapter: Streams) -> None:
+        self._adapter = adapter
+        self.turns, self.asked = "", Asked()
+        self.is_spoken_to = False
+        """Something was said on this very socket; it need not be stored yet."""
+        self._open: EnvelopeId | None = None
+        """The answer that is being heard: its end was not told yet."""
+        self._heard: dict[EnvelopeId, int] = {}
+        """How many characters of answers were heard here while they were written; of the last few."""
+        self.unsure: list[EnvelopeId] = []
+        """What was shown before its send was over; the last few."""
+
+    def knows(self, id: EnvelopeId) -> bool:
+        """Something of it was heard."""
+        return id in self._heard
+
+    def follows(self, sentence: Sentence) -> bool:
+        """Whether it may be heard: its answer was heard from the beginning, and is one to this call."""
+        if not (sentence.first or sentence.id in self._heard):
+            return False
+        if self.asked.first is not None:
+            return sentence.up_to >= self.asked.first
+        return self.is_spoken_to and sentence.up_to > self.asked.head
+
+    def says(self, envelope: Envelope) -> None:
+        """The caller; `seq` is set once it is stored."""
+        if self.asked.first is None and is_turn(envelope, self.turns):
+            self.is_spoken_to = True
+            self.asked = Asked(envelope.seq, self.asked.head)
+
+    # --- what is put on the socket --------------------------------------------------------------------------------
+
+    def hears(self, sentence: Sentence) -> list[bytes]:
+        before = self.broken_off() if self._open != sentence.id else []
+        frames = [*before, self._adapter.partial(sentence.text, self._open is None)]
+        self._open = sentence.id
+        self._heard[sentence.id] = self._heard.get(sentence.id, 0) + sentence.chars
+        if len(self._heard) > MOST_HEARD_OF:
+            del self._heard[next(iter(self._heard))]
+        return frames
+
+    def shows(self, line: Wire, frame: bytes | None, show: Show) -> list[bytes]:
+        """`frame`: the line's own, where nothing of it was heard before; else `show` tells what is left of it."""
+        if line.envelope.direction == "in":
+            self.says(line.envelope)
+        elif is_left_over(line, self.asked):
+            return []
+        is_open = self._open == line.envelope.id
+        if chars := self._heard.get(line.envelope.id):
+            frame = show(replace(line, streamed=chars, closed=not is_open))
+        if frame is None:
+            return self.broken_off() if is_open else []
+        before = [] if is_open else self.broken_off()
+        self._open = None
+        if line.status is None and isinstance(line.envelope.body, Message):
+            self.unsure = [*self.unsure[1 - MOST_UNSURE :], line.envelope.id]
+        return [*before, frame]
+
+    def broken_off(self) -> list[bytes]:
+        """What is being heard ends here."""
+        if self._open is None:
+            return []
+        self._open = None
+        return [self._adapter.broken_off()]

@@ -1,0 +1,163 @@
+"""What the socket of a line remembers of answers."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from adapters.base import Wire
+from gateway.live.talk import MOST_HEARD_OF, MOST_UNSURE, Asked, Talk, is_left_over
+from gateway.streams import Sentence
+from normalizer.envelope import Body, CallEvent, Envelope, Message, Status, Text
+from normalizer.ids import EndpointId, EnvelopeId, ExternalId
+from tests.gateway.phone import Phone
+
+SHOW = Phone().show
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+TURNS = "CA2/"
+HELLO = Message(parts=(Text("hello"),))
+
+
+def envelope(body: Body = HELLO, **facts: Any) -> Envelope:
+    known = {"id": EnvelopeId("e"), "direction": "in", "channel_type": "line", "endpoint_id": EndpointId("line")}
+    return Envelope(**{**known, "occurred_at": AT, "body": body, **facts})
+
+
+def turn(call: str = TURNS, seq: int | None = None, **facts: Any) -> Envelope:
+    return envelope(external_id=ExternalId(f"{call}1"), seq=seq, **facts)
+
+
+def line(author: str = "ai", seq: int = 9, status: Status | None = None, body: Body = HELLO, id: str = "e") -> Wire:
+    ours = envelope(body, id=EnvelopeId(id), direction="out", author=author, seq=seq)
+    return Wire(seq=1, envelope=ours, at=AT, status=status)
+
+
+def sentence(id: str = "a", *, first: bool = True, up_to: int = 9, chars: int = 4) -> Sentence:
+    return Sentence(EnvelopeId(id), "One.", chars, first, up_to)
+
+
+def talking() -> Talk:
+    return Talk(Phone())
+
+
+def called(head: int = 5) -> Talk:
+    talk = talking()
+    talk.turns, talk.asked = TURNS, Asked(None, head)
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("asked", "author", "seq", "left_over"),
+    [
+        (Asked(None), "ai", 9, True),
+        (Asked(9), "ai", 8, True),
+        (Asked(9), "ai", 10, False),
+        (Asked(None), "agent", 9, False),
+        (Asked(None), "system", 9, False),
+        (Asked(), "ai", 1, False),
+    ],
+)
+def test_only_answers_of_the_ai_are_left_over(asked: Asked, author: str, seq: int, left_over: bool) -> None:
+    assert is_left_over(line(author, seq), asked) is left_over
+
+
+def said(frames: list[bytes]) -> list[tuple[str, bool]]:
+    return [(one["token"], one["last"]) for one in map(json.loads, frames)]
+
+
+def shown(talk: Talk, wire: Wire) -> list[tuple[str, bool]]:
+    return said(talk.shows(wire, None if talk.knows(wire.envelope.id) else SHOW(wire), SHOW))
+
+
+def test_an_answer_is_followed_from_its_first_sentence_on() -> None:
+    talk = talking()
+    assert not talk.follows(sentence(first=False))
+    assert talk.follows(sentence())
+    talk.hears(sentence())
+    assert (talk.follows(sentence(first=False)), talk.knows(EnvelopeId("a"))) == (True, True)
+    assert not talk.knows(EnvelopeId("b"))
+
+
+def test_of_many_answers_the_last_ones_are_known() -> None:
+    talk = talking()
+    for number in range(MOST_HEARD_OF + 1):
+        talk.hears(sentence(str(number)))
+    assert (talk.knows(EnvelopeId("0")), talk.knows(EnvelopeId("1"))) == (False, True)
+
+
+def test_a_line_ends_its_own_answer() -> None:
+    talk = talking()
+    assert said(talk.hears(sentence(chars=2))) == [("One.", False)]
+    assert said(talk.hears(sentence(first=False, chars=1))) == [("One.", False)]
+    assert shown(talk, line(id="a")) == [("lo", True)]
+    assert talk.broken_off() == []
+
+
+def test_another_line_comes_after_the_end_of_the_answer_and_the_rest_begins_anew() -> None:
+    talk = talking()
+    talk.hears(sentence(chars=2))
+    assert shown(talk, line(id="b")) == [("", True), ("hello", True)]
+    assert said(talk.hears(sentence(first=False, chars=1))) == [("One.", False)]
+    assert shown(talk, line(id="c")) == [("", True), ("hello", True)]
+    assert shown(talk, line(id="a")) == [("lo", True)]
+    assert talk.broken_off() == []
+
+
+def test_of_what_was_ended_and_has_no_rest_nothing_is_left() -> None:
+    talk = talking()
+    talk.hears(sentence(chars=5))
+    talk.broken_off()
+    assert shown(talk, line(id="a")) == []
+
+
+def test_another_answer_comes_after_the_end_of_the_first() -> None:
+    talk = talking()
+    talk.hears(sentence("a"))
+    assert said(talk.hears(sentence("b"))) == [("", True), ("One.", False)]
+    assert said(talk.broken_off()) == [("", True)]
+
+
+def test_what_is_not_shown_ends_nothing_but_itself() -> None:
+    talk = talking()
+    talk.hears(sentence("a"))
+    assert talk.shows(line(id="b"), None, SHOW) == []
+    assert said(talk.shows(line(id="a"), None, lambda wire: None)) == [("", True)]
+
+
+def test_before_a_word_was_said_no_answer_is_followed() -> None:
+    talk = called()
+    assert not talk.follows(sentence())
+    talk.says(turn())
+    assert talk.follows(sentence(up_to=6))
+    assert not talk.follows(sentence(up_to=5)), "asked before the socket was there"
+    talk.says(turn(seq=7))
+    assert talk.follows(sentence(up_to=7))
+    assert not talk.follows(sentence(up_to=6))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [turn("CA1/"), envelope(CallEvent(call=ExternalId("CA2"), event="key")), turn(observed=True), envelope()],
+)
+def test_what_is_no_turn_of_this_call_asks_for_nothing(said: Envelope) -> None:
+    talk = called()
+    talk.says(said)
+    assert (talk.is_spoken_to, talk.asked.first) == (False, None)
+
+
+def test_the_first_turn_counts() -> None:
+    talk = called()
+    talk.says(turn(seq=7))
+    talk.says(turn(seq=8))
+    assert talk.asked == Asked(7, 5)
+
+
+def test_what_is_unsure_is_remembered_and_not_all_of_it() -> None:
+    talk = talking()
+    shown(talk, line(status=Status.SENT))
+    talk.shows(line(body=CallEvent(call=ExternalId("CA2"), event="ended")), b"{}", SHOW)
+    assert talk.unsure == []
+    for number in range(MOST_UNSURE + 3):
+        shown(talk, line(id=str(number)))
+    assert talk.unsure == [str(number) for number in range(3, MOST_UNSURE + 3)]
