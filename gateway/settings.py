@@ -45,6 +45,10 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Positive, Meta(description="So many larger ones, where a channel has them, are read at once; others wait.")
     ] = 8
     body_timeout_ms: Annotated[Positive, Meta(description="A slower sender of a body is cut off.")] = 10_000
+    idle_timeout_ms: Annotated[
+        Positive,
+        Meta(description="A connection on which no whole request comes is closed; longer than a proxy keeps it."),
+    ] = 130_000
     write_timeout_ms: Annotated[Positive, Meta(description="An inbound that is not durable by then is 503.")] = 1_500
     drain_timeout_ms: Annotated[Positive, Meta(description="How long a stop may take to finish what is claimed.")] = (
         20_000

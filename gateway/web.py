@@ -28,7 +28,12 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def make_app(core: Core) -> web.Application:
-    app = web.Application(client_max_size=core.config.server.max_body_bytes, handler_args={"access_log": None})
+    server = core.config.server
+    app = web.Application(
+        client_max_size=server.max_body_bytes,
+        # It also ends a connection whose request never becomes whole, however slowly its headers come.
+        handler_args={"access_log": None, "keepalive_timeout": server.idle_timeout_ms / 1000},
+    )
     app[CORE] = core
     for mounted in core.directory.endpoints.values():
         # By its whole path: a pattern costs every request.
@@ -40,7 +45,30 @@ def make_app(core: Core) -> web.Application:
     app.router.add_routes(live.routes(core))
     app.router.add_routes(uploads.routes(core))
     app.router.add_routes(api.routes(core))
+    app.on_startup.append(_last_route)
+    app.on_response_prepare.append(_unnamed)
     return app
+
+
+async def _last_route(app: web.Application) -> None:
+    """After all that others hang beside ours."""
+    app.router.add_route("*", "/{rest:.*}", nowhere)
+
+
+async def _unnamed(request: web.Request, response: web.StreamResponse) -> None:
+    """Which versions of which programs we are made of is nobody's business."""
+    response.headers.pop("Server", None)
+
+
+async def nowhere(request: web.Request) -> web.StreamResponse:
+    """Nothing is here, or nothing for this method."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods - {"*"}
+    if not allowed:
+        return problem(404, "not_found")
+    return problem(405, "method_not_allowed", {"Allow": ", ".join(sorted(allowed))})
 
 
 # --- webhooks -----------------------------------------------------------------------------------------------------

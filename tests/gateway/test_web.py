@@ -182,6 +182,41 @@ async def test_a_slow_sender_is_cut_off(place: Place) -> None:
         assert (answer.status, answer.headers.get("Connection")) == (408, "close")
 
 
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_connection_on_which_no_whole_request_comes_is_closed(tmp_path: Path, begun: bytes) -> None:
+    async with running(config(tmp_path, server={"idle_timeout_ms": 50})) as place, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(place.url.rpartition(":")[2]))
+        writer.write(begun)
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("GET", "/", 404, None),
+        ("GET", "/nothing", 404, None),
+        ("POST", "/v2/conversations", 404, None),
+        ("GET", "/media/token-without-a-name", 404, None),
+        ("POST", "/healthz", 405, "GET, HEAD"),
+        ("DELETE", "/media/token/name", 405, "GET, HEAD"),
+    ],
+)
+async def test_where_nothing_is_the_answer_is_a_problem(
+    place: Place, method: str, path: str, status: int, allow: str | None
+) -> None:
+    async with place.http.request(method, place.url + path) as answer:
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        assert answer.headers.get("Allow") == allow
+        assert (await answer.json(content_type=None))["type"].startswith("urn:throughline:")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/hooks/wa", "/hooks/none", "/v1/queues", "/widget.js", "/nothing"])
+async def test_no_answer_tells_which_programs_we_run(place: Place, path: str) -> None:
+    async with place.http.get(place.url + path) as answer:
+        assert "Server" not in answer.headers
+
+
 async def test_a_handshake_is_answered_and_not_kept(place: Place) -> None:
     query = {"hub.mode": "subscribe", "hub.verify_token": "verify", "hub.challenge": "4711"}
     async with place.http.get(f"{place.url}/hooks/wa", params=query) as answer:
