@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.chaos.channels.line import Open
 from tests.chaos.channels.mail import Mail
-from tests.chaos.channels.mail_post import PostedMail
+from tests.chaos.channels.mail_providers import ByMailgun, ByPostmark, BySendGrid, BySes
 from tests.chaos.channels.slack import OverHttp, OverSockets
 from tests.chaos.channels.sms import Sms
 from tests.chaos.channels.voice import Voice
@@ -14,7 +14,10 @@ from tests.chaos.channels.voice import Voice
 LINES: Mapping[str, Open] = {
     "sms": Sms,
     "mail": Mail,
-    "mail_postmark": PostedMail,
+    "mail_postmark": ByPostmark,
+    "mail_sendgrid": BySendGrid,
+    "mail_mailgun": ByMailgun,
+    "mail_ses": BySes,
     "voice": Voice,
     "slack": OverHttp,
     "slack_socket": OverSockets,
