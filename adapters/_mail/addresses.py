@@ -7,41 +7,59 @@ Rule: a display name is the sender's claim. It is shown and never compared.
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 
 from adapters._mail.headers import decoded_words
 from adapters._mail.model import Mailbox
 
 _ANGLE = re.compile(r"<\s*(?:@[^:<>]*:)?([^<>]*)(?:>|\Z)")
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,255}")
-_QUOTED_LOCAL = re.compile(r'"[^"\\\s]{1,62}"@[^\s@<>()\[\],;:"\\]{1,255}')
-_LITERAL = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@\[[0-9A-Fa-f.:IPv]{3,60}\]")
+_PART = r"[^\s@<>()\[\],;:\"\\]"
+_ADDRESS = re.compile(
+    # Whole, or not at all: the end of a long one is somebody else's.
+    rf'(?<![^\s<>()\[\],;:\\])(?:"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e]){{1,62}}"|{_PART}{{1,64}})'
+    rf"@(?:{_PART}{{1,255}}|\[[0-9A-Fa-f.:IPv]{{3,60}}\])(?![^\s<>()\[\],;:])"
+)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,320}+"')
+"""A longer one is no name."""
+_ESCAPED = re.compile(r"\\.")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""They turn the direction of what stands beside a name."""
 _PLUS = re.compile(r"\+[^@]*@")
 NAME_MAX = 200
+PIECE_MAX = 8_192
+"""Characters of one mailbox, with its name."""
+ANGLES_MAX = 100
 
 
 def mailboxes(value: str, most: int = 200) -> tuple[Mailbox, ...]:
     """Those that are addresses; what is none is left out."""
-    found: list[Mailbox] = []
-    for piece in _pieces(value):
-        if len(found) >= most:
-            break
-        if (one := mailbox(piece)) is not None:
-            found.append(one)
-    return tuple(found)
+    found = (box for piece in _pieces(value) for box in _boxes(piece))
+    return tuple(islice(found, most))
 
 
 def mailbox(piece: str) -> Mailbox | None:
     """One of them: `Name <local@domain>`, `local@domain (Name)`, or the address alone."""
-    angle = _ANGLE.search(piece)
-    within = angle[1] if angle else piece
-    matched = _QUOTED_LOCAL.search(within) or _LITERAL.search(within) or _ADDRESS.search(within)
-    if matched is None:
-        return None
-    rest = piece[: angle.start()] if angle else piece.replace(matched[0], " ", 1)
-    comment = _comment(piece[angle.end() :] if angle else rest)
-    name = _name(rest if angle else "") or comment
-    address = normal_address(matched[0])
-    return Mailbox(address, name if name != address else None)
+    return next(_boxes(piece), None)
+
+
+def _boxes(piece: str) -> Iterator[Mailbox]:
+    """One, unless several stand in brackets: then each of them is somebody, and none is the name of another."""
+    piece = piece[:PIECE_MAX]
+    open_ = _without_comments(piece)
+    hidden = _QUOTED.sub(lambda quoted: "\x01" * len(quoted[0]), open_)
+    within = islice(_ANGLE.finditer(hidden), ANGLES_MAX)
+    angles = [found for found in within if _ADDRESS.search(open_, *found.span(1))]
+    for found in angles:
+        name = _name(open_[: found.start()]) or _name(_comment(piece)) if len(angles) == 1 else None
+        yield from _box(open_[slice(*found.span(1))], name)
+    if not angles:
+        yield from _box(open_, _name(_comment(piece)))
+
+
+def _box(text: str, name: str | None) -> Iterator[Mailbox]:
+    if matched := _ADDRESS.search(text):
+        address = normal_address(matched[0])
+        yield Mailbox(address, name if name != address else None)
 
 
 def normal_address(text: str) -> str:
@@ -68,7 +86,7 @@ def plus_part(address: str) -> str | None:
 def _pieces(value: str) -> Iterator[str]:
     """Split where a comma or semicolon stands outside of quotes, comments and brackets."""
     start, depth, quoted, angle, skip = 0, 0, False, False, False
-    if value.count('"') % 2:
+    if _ESCAPED.sub("", value).count('"') % 2:
         # A lone quote would swallow all that follows.
         value = value.replace('"', " ")
     for place, char in enumerate(value):
@@ -107,10 +125,36 @@ def _name(text: str) -> str | None:
     text = text.strip()
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    name = " ".join(decoded_words(text.replace('"', "")).strip("' \t").split())
+    name = " ".join(_BIDI.sub("", decoded_words(text.replace('"', ""))).strip("' \t").split())
     return name[:NAME_MAX] or None
 
 
-def _comment(text: str) -> str | None:
-    before, found, rest = text.partition("(")
-    return _name(rest.rpartition(")")[0]) if found and not before.strip(" \t") else None
+def _comment(text: str) -> str:
+    """The first one (RFC 5322 §3.2.2); empty where none is closed."""
+    start, end = next(_comments(text), (0, 1))
+    return text[start + 1 : end - 1]
+
+
+def _without_comments(text: str) -> str:
+    kept, place = "", 0
+    for start, end in _comments(text):
+        kept, place = kept + text[place:start], end
+    return kept + text[place:]
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """Outside of quotes; one within another belongs to it."""
+    depth, begun, place = 0, 0, 0 if "(" in text else len(text)
+    while place < len(text):
+        char = text[place]
+        if char == "\\":
+            place += 1
+        elif char == '"' and not depth and (quoted := _QUOTED.match(text, place)):
+            place = quoted.end() - 1
+        elif char == "(":
+            begun, depth = begun if depth else place, depth + 1
+        elif char == ")" and depth:
+            depth -= 1
+            if not depth:
+                yield begun, place + 1
+        place += 1

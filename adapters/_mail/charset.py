@@ -6,6 +6,7 @@ a word: UTF-8 is tried, then the label, then the code pages of the West.
 
 import codecs
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 ALIASES = {
@@ -44,6 +45,9 @@ SAFE = frozenset(
     }
 )  # fmt: skip
 """Canonical names of the standard library; what is not here (`idna`, `unicode_escape`) is no charset of a mail."""
+_ISO_2022_JP = frozenset(
+    {"iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"}
+)
 _SINGLE = re.compile(r"(?:cp(?:437|8\d\d|12\d\d)|iso8859-\d+|mac-\w+|ascii)")
 _JUNK = re.compile(r"[\s\"';,*]+")
 
@@ -62,6 +66,8 @@ def known(label: str) -> str | None:
 def decoded(data: bytes, label: str | None) -> str:
     """Never raises."""
     codec = known(label) if label else "utf-8"
+    if codec in _ISO_2022_JP and (text := _japanese(data, codec)) is not None:
+        return text
     if codec is None or _SINGLE.fullmatch(codec):
         # Every byte is a letter of a single-byte code page, so it can not tell that it is wrong; UTF-8 can.
         tried: tuple[str | None, ...] = ("utf-8", codec, "cp1252")
@@ -71,6 +77,42 @@ def decoded(data: bytes, label: str | None) -> str:
         if one is not None and (text := _strict(data, one)) is not None:
             return text
     return _nearest(data, codec or "latin-1")
+
+
+def _japanese(data: bytes, codec: str) -> str | None:
+    """None: it is no Japanese. Microsoft's programs write letters of their own in ISO-2022-JP (①, ㈱, 髙), or Shift JIS
+    under its name."""
+    if b"\x1b" not in data:
+        return next((text for one in ("utf-8", "cp932") if (text := _strict(data, one)) is not None), None)
+    text = _strict(data, codec)
+    return "".join(_microsoft(data)) if text is None else text
+
+
+def _microsoft(data: bytes) -> Iterator[str]:
+    """Stretch by stretch, by way of Shift JIS, which has these letters."""
+    first, *rest = data.split(b"\x1b")
+    yield first.decode("cp932", "replace")
+    for stretch in rest:
+        sign, letters = stretch[:2], stretch[2:]
+        if sign in (b"$B", b"$@"):
+            letters = bytes(_shifted(letters))
+        elif sign == b"(I":
+            letters = bytes(byte | 0x80 if byte > 0x20 else byte for byte in letters)
+        yield letters.decode("cp932", "replace")
+
+
+def _shifted(pairs: bytes) -> Iterator[int]:
+    """JIS X 0208 to Shift JIS. What is no pair stays."""
+    place = 0
+    while place < len(pairs):
+        if place + 1 == len(pairs) or not (0x21 <= pairs[place] <= 0x7E and 0x21 <= pairs[place + 1] <= 0x7E):
+            yield pairs[place]
+            place += 1
+            continue
+        row, cell = pairs[place] - 0x21, pairs[place + 1]
+        yield row // 2 + (0x81 if row < 62 else 0xC1)
+        yield cell + (0x7E if row % 2 else 0x1F + (cell >= 0x60))
+        place += 2
 
 
 def _nearest(data: bytes, codec: str) -> str:

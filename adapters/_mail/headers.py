@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from adapters._mail.charset import decoded
+from adapters._mail.charset import decoded, known
 from adapters._mail.model import MailLimits
 
 _FIELD = re.compile(rb"([!-9;-~]{1,256})[ \t]*:")
-_WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")
+_WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*(?:(?<!=)\?(?!=)[^?]*){0,4})\?=")
+"""Some programs leave a question mark in it as it is."""
 _BETWEEN = re.compile(r"\?=\s+=\?")
-_FOLD = re.compile(r"[\r\n\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
+_FOLD = re.compile(r"[\r\n\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]+")
 _BRACKETED = re.compile(r"<\s*([^<>\s]{1,900})\s*>")
 _BROKEN = re.compile(r"<[^<>\r\n]*>")
 _BARE = re.compile(r"[^\s<>,;\"()]{1,400}@[^\s<>,;\"()]{1,400}")
@@ -104,15 +105,16 @@ def decoded_words(value: str) -> str:
             # What was cut within a letter goes on in the next word of the same charset: those are joined first.
             pieces += (decoded(pending, label), value[end : match.start()])
             pending, label = b"", charset.lower()
-        pending += _word_bytes(match[2], match[3])
+        pending += _word_bytes(match[2], match[3], "utf-8" if known(label) == "utf-8" else "latin-1")
         end = match.end()
     pieces += (decoded(pending, label), value[end:])
     return _FOLD.sub(" ", "".join(pieces)).strip()
 
 
-def _word_bytes(encoding: str, text: str) -> bytes:
+def _word_bytes(encoding: str, text: str, codec: str) -> bytes:
+    """`codec` of letters that should have been encoded, and were not."""
     if encoding in "qQ":
-        return a2b_qp(text.encode("latin-1", "replace"), header=True)
+        return a2b_qp(text.encode(codec, "replace"), header=True)
     return base64_bytes(text.encode("latin-1", "replace"))
 
 

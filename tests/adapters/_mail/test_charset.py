@@ -37,6 +37,13 @@ def test_what_is_no_charset(label: str) -> None:
         ("größer".encode() + b"\xff", "utf-8", "größer\ufffd"),
         (b"\xff\xfe\xfd", "utf-8", "ÿþý"),
         (b"", "utf-8", ""),
+        ("日本".encode("iso2022_jp"), "iso-2022-jp", "日本"),
+        (b"(\x1b$B-!-j|bF|K\\\x1b(B) \x1b(I12\x1b(B", "iso-2022-jp", "(①㈱髙日本) ｱｲ"),
+        (b"\x1b$B-!\n\x1b(B", "iso-2022-jp-ms", "①\n"),
+        ("日本①".encode("cp932"), "iso-2022-jp", "日本①"),
+        ("日本".encode(), "iso-2022-jp", "日本"),
+        (b"Hi", "iso-2022-jp", "Hi"),
+        (b"", "iso-2022-jp", ""),
     ],
 )
 def test_decoded(data: bytes, label: str | None, want: str) -> None:
