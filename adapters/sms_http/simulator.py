@@ -1,7 +1,7 @@
 """A plain SMS provider seen from the other side: phones, its one call, and its webhooks. Pure and stateful.
 
 Rule: ids come from an iterator and times as arguments, so that a run can be replayed.
-Rule: a webhook comes again every ten seconds until it is answered with a 2xx.
+Rule: a webhook comes again, every ten seconds if it is not told otherwise, until it is answered with a 2xx.
 """
 
 import hmac
@@ -61,6 +61,7 @@ class SmsProvider:
         self.receipts = True
         self.duplicates = False
         self.reorder = False
+        self.again_after = AGAIN_AFTER
         self._pending: list[Pending] = []
 
     def answer(self, request: Request, now: datetime) -> Reply:
@@ -103,7 +104,7 @@ class SmsProvider:
     def due(self, now: datetime) -> Sequence[Request]:
         due = sorted((one for one in self._pending if one.at <= now), key=lambda one: one.at, reverse=self.reorder)
         for pending in due:
-            pending.at = now + AGAIN_AFTER
+            pending.at = now + self.again_after
         return [pending.request for pending in due]
 
     def next_due(self) -> datetime | None:
@@ -114,6 +115,10 @@ class SmsProvider:
         found = next((one for one in self._pending if one.request == request), None)
         if found and 200 <= status < 300:
             self._pending.remove(found)
+
+    @property
+    def undelivered(self) -> int:
+        return len(self._pending)
 
     def _post(self, form: Mapping[str, str], at: datetime) -> None:
         body = urlencode({self._name(name): value for name, value in form.items()}).encode()
