@@ -13,7 +13,7 @@ from tests.chaos.channels.run import Plan, conduct
 
 pytestmark = pytest.mark.timeout(300)
 KILLS = 2
-SECOND_WAYS = ("mail_postmark", "mail_sendgrid", "mail_mailgun", "mail_ses", "slack_socket")
+SECOND_WAYS = ("sms_http", "mail_postmark", "mail_sendgrid", "mail_mailgun", "mail_ses", "slack_socket")
 """Another way into a channel that is killed here anyway."""
 CHANNELS = [pytest.param(name, marks=pytest.mark.slow) if name in SECOND_WAYS else name for name in LINES]
 
