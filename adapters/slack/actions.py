@@ -1,7 +1,7 @@
 """Buttons, menus, forms and slash commands to envelopes.
 
 Rule: what our own buttons say is the id of the choice; those of others are named by their value, else by their action.
-Rule: a slash command and a form are between one person and us, wherever he typed it: the answer goes to him alone.
+Rule: a slash command, a form and a shortcut are between one person and us, wherever he is: he alone is answered.
 See https://docs.slack.dev/reference/interaction-payloads
 """
 
@@ -14,8 +14,9 @@ from msgspec import Raw
 
 from adapters.base import RawInbound
 from adapters.slack import wire
-from adapters.slack.delivery import Delivery, House
+from adapters.slack.delivery import Delivery, House, account_of
 from adapters.slack.mrkdwn import decode
+from adapters.slack.parts import parts_of
 from adapters.slack.people import is_direct, message_id, party
 from normalizer.envelope import ChoiceMade, Envelope, Message, Party, ReplyTo, Text
 
@@ -34,7 +35,8 @@ def interaction_envelopes(raw: RawInbound, house: House, slice_: Raw, outer: wir
     interaction = interaction or wire.Interaction()
     view = wire.read_view(interaction.view)[0] or wire.View()
     # With Slack Connect `team` is the other side's; the view tells whose installation it is.
-    account = view.app_installed_team_id or house.team
+    whole = wire.read_named(interaction.enterprise)[0] if interaction.is_enterprise_install else None
+    account = account_of(house, view.app_installed_team_id, whole.id if whole else None)
     delivery = Delivery(raw, house, slice_, outer, account)
     return _Interaction(delivery, interaction, view).envelopes()
 
@@ -64,6 +66,8 @@ class _Interaction:
                 return found or [self._delivery.notice("malformed:block_actions")]
             case "view_submission":
                 return [self._form()]
+            case "shortcut" | "message_action" if self._told.callback_id and self._person().claims:
+                return [self._shortcut(self._told.callback_id)]
             case other:
                 what = ":".join(filter(None, (other, self._told.callback_id)))
                 return [self._delivery.notice(what[:200], party=self._person())]
@@ -96,6 +100,16 @@ class _Interaction:
         body = Message(parts=(ChoiceMade(name, title, form=form),))
         return self._delivery.envelope(body, key=key, party=self._person())
 
+    def _shortcut(self, name: str) -> Envelope:
+        """Chosen from a menu of Slack's own; below a message, that message is passed on with it."""
+        told, _ = wire.read_event(self._told.message)
+        passed_on = parts_of(told, self._delivery.our_user) if told else ()
+        asked = message_id(self._channel(), told.ts) if told else None
+        reply_to = ReplyTo(asked) if asked else None
+        body = Message(parts=(ChoiceMade(name, name), *passed_on), reply_to=reply_to, forwarded=bool(passed_on))
+        key = f"shortcut:{self._told.trigger_id}" if self._told.trigger_id else None
+        return self._delivery.envelope(body, key=key, at=self._told.action_ts, party=self._person())
+
     def _person(self) -> Party:
         user = wire.read_person(self._told.user)[0] or wire.Person()
         team = wire.read_named(self._told.team)[0] or wire.Named()
@@ -124,6 +138,9 @@ def choice_of(action: wire.Action) -> ChoiceMade | None:
         return _of_option(action.selected_option, action.action_id)
     if action.selected_options is not None:
         return _of_options(action.selected_options, action.action_id)
+    for ids in (action.selected_users, action.selected_channels, action.selected_conversations):
+        if ids is not None:
+            return _of_options([wire.Option(value=id) for id in ids], action.action_id)
     if picked := _picked(action):
         return ChoiceMade(action.action_id or picked, picked)
     name = action.value or action.action_id

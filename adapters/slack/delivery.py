@@ -33,11 +33,12 @@ class Delivery:
     """One request, and the making of its envelopes."""
 
     def __init__(self, raw: RawInbound, house: House, slice_: Raw, outer: wire.Outer, account: str | None = None):
-        own = _authorization(outer)
+        own = _authorization(outer, house.team)
         self.house = house
         self.outer = outer
         self.slice = slice_
-        self.account = account or own.team_id or own.enterprise_id or outer.context_team_id or house.team
+        told = (own.team_id, own.enterprise_id, outer.context_team_id, outer.context_enterprise_id)
+        self.account = account or account_of(house, *told)
         self.our_user = (own.user_id if own.is_bot is not False else None) or house.bot_user
         self._raw = raw
         self._places = count()
@@ -73,10 +74,15 @@ class Delivery:
         return self.envelope(Unsupported(what=what), **facts)
 
 
-def _authorization(outer: wire.Outer) -> wire.Authorization:
-    """The installation. The outer `team_id` may be the workspace that the event came from instead."""
-    for slice_ in outer.authorizations or ():
-        found, _ = wire.read_authorization(slice_)
-        if found is not None and (found.team_id or found.enterprise_id):
-            return found
-    return wire.Authorization()
+def account_of(house: House, *told: str | None) -> str:
+    """The installation: ours if it is among those that are told, else another one's. An installation for a whole
+    organization is told with the workspace that it happened in, or without.
+    """
+    return house.team if house.team in told else next(filter(None, told), house.team)
+
+
+def _authorization(outer: wire.Outer, team: str) -> wire.Authorization:
+    """Ours, else the first. The outer `team_id` may be the workspace that the event came from instead."""
+    read = [found for found, _ in map(wire.read_authorization, outer.authorizations or ()) if found is not None]
+    named = [one for one in read if one.team_id or one.enterprise_id]
+    return next((one for one in named if team in (one.team_id, one.enterprise_id)), (*named, wire.Authorization())[0])

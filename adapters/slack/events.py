@@ -13,7 +13,7 @@ from msgspec import Raw
 from adapters.slack import wire
 from adapters.slack.delivery import Delivery
 from adapters.slack.mrkdwn import emoji_of, mentions
-from adapters.slack.parts import file_ids, is_passed_on, parts_of
+from adapters.slack.parts import file_ids, is_passed_on, parts_of, text_of
 from adapters.slack.people import SLACKBOT, address, is_direct, message_id, party, team_of, writer
 from normalizer.envelope import (
     AddressChange,
@@ -77,7 +77,8 @@ class _Event:
             case "channel_id_changed":
                 return self._channel_id()
             case "app_uninstalled" | "tokens_revoked" | "team_access_revoked":
-                return delivery.notice(event.type, Failure("credentials_refused", _ENDED[event.type]))
+                failures = [Failure("credentials_refused", _ENDED[event.type])] if self._is_about_us() else []
+                return delivery.notice(event.type, *failures, at=event.event_ts)
             case _:
                 return delivery.notice(event.type or "", at=event.event_ts)
 
@@ -183,7 +184,7 @@ class _Event:
         in_thread = said.thread_ts is not None and said.thread_ts != said.ts
         if our_user is None:
             return answer == "threads" and in_thread
-        ours = mentions(said.text or "", our_user) or said.parent_user_id == our_user
+        ours = mentions(text_of(said), our_user) or said.parent_user_id == our_user
         return ours or (answer == "threads" and in_thread)
 
     def _is_ours(self, said: wire.Event) -> bool:
@@ -196,6 +197,16 @@ class _Event:
         return bool(app and said.bot_id and app in (said.app_id, bot.app_id))
 
     # --- the others -----------------------------------------------------------------------------------------------
+
+    def _is_about_us(self) -> bool:
+        """Tokens of people end without us, and so may one workspace of an organization that has others."""
+        event, delivery = self._event, self._delivery
+        if event.type == "team_access_revoked" and event.team_ids:
+            return delivery.house.team in event.team_ids
+        tokens, _ = wire.read_revoked(event.tokens)
+        if tokens is None or tokens.bot is None:
+            return True
+        return bool(tokens.bot) and (delivery.our_user is None or delivery.our_user in tokens.bot)
 
     def _reaction(self) -> Envelope:
         event, delivery = self._event, self._delivery
@@ -225,7 +236,7 @@ class _Event:
 
 
 def _same(message: wire.Event, before: wire.Event) -> bool:
-    return (message.text or "") == (before.text or "") and file_ids(message.files) == file_ids(before.files)
+    return text_of(message) == text_of(before) and file_ids(message.files) == file_ids(before.files)
 
 
 def _echo_key(slice_: Raw) -> str | None:

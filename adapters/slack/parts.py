@@ -9,20 +9,30 @@ from msgspec import Raw
 
 from adapters.slack import wire
 from adapters.slack.mrkdwn import decode
+from adapters.slack.shown import shown
 from normalizer.envelope import Audio, Document, Image, MediaRef, Part, Text, Video, Voice
 
 GONE = frozenset({"tombstone", "hidden_by_limit", "file_access_denied"})
 """Values of `mode` and `file_access` for files whose bytes nobody gets any more."""
 CHECK = "check_file_info"
 """The value of `file_access` of a file from another organization: its data must be asked for."""
+OF_SLACK = "application/vnd.slack-"
+"""Begins the type of canvases and lists, which are pages of the workspace and no files."""
+
+
+def text_of(event: wire.Event) -> str:
+    """In Slack's markup."""
+    return event.text or shown(event.blocks)
 
 
 def parts_of(event: wire.Event, our_user: str | None) -> tuple[Part, ...]:
-    texts = [decode(event.text or "", our_user)]
+    text = text_of(event)
+    texts = [decode(text, our_user)]
     quoted = [found for found, _ in map(wire.read_quoted, event.attachments or ()) if found]
-    texts += [shown for one in quoted if (one.is_share or not event.text) and (shown := _quoted(one))]
+    texts += [words for one in quoted if (one.is_share or not text) and (words := _quoted(one))]
     files = [*(event.files or ()), *(file for one in quoted for file in one.files or ())]
-    return (*(Text(text) for text in texts if text.strip()), *map(file_part, files))
+    parts = (*(Text(text) for text in texts if text.strip()), *map(file_part, files))
+    return parts or ((Text(decode(text)),) if text.strip() else ())  # whoever says our name alone wants us
 
 
 def is_passed_on(event: wire.Event) -> bool:
@@ -42,8 +52,8 @@ def file_part(slice_: Raw) -> Part:
     if file is None:
         return Document(MediaRef(failed="unreadable"))
     url = file.url_private_download or file.url_private
-    if file.is_external and url:
-        return Text(f"{file.title or file.name or ''} {url}".strip())  # it lies elsewhere; our token is no use there
+    if page := _page(file):
+        return Text(f"{file.title or file.name or ''} {page}".strip())
     media = MediaRef(
         external_id=file.id or None,
         url=url if file.file_access != CHECK else None,
@@ -53,6 +63,13 @@ def file_part(slice_: Raw) -> Part:
         failed=_failed(file),
     )
     return _kind(file, media)
+
+
+def _page(file: wire.File) -> str | None:
+    """What is opened, not fetched: it lies elsewhere, where our token is no use, or is a page of the workspace."""
+    if file.is_external:
+        return file.url_private_download or file.url_private
+    return file.permalink if (file.mimetype or "").startswith(OF_SLACK) else None
 
 
 def _failed(file: wire.File) -> str | None:

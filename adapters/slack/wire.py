@@ -17,6 +17,7 @@ class Outer(Struct, frozen=True):
     type: str | None = None
     team_id: str | None = None
     context_team_id: str | None = None
+    context_enterprise_id: str | None = None
     api_app_id: str | None = None
     authorizations: list[Raw] | None = None
     event: Raw = NONE
@@ -81,6 +82,7 @@ class File(Struct, frozen=True):
     is_external: bool | None = None
     url_private: str | None = None
     url_private_download: str | None = None
+    permalink: str | None = None
     file_access: str | None = None
 
 
@@ -105,6 +107,7 @@ class Event(Struct, frozen=True):
     bot_profile: Raw = NONE
     thread_ts: str | None = None
     parent_user_id: str | None = None
+    blocks: list[Raw] | None = None
     files: list[Raw] | None = None
     attachments: list[Raw] | None = None
     edited: Raw = NONE
@@ -122,6 +125,33 @@ class Event(Struct, frozen=True):
     # channel_id_changed
     old_channel_id: str | None = None
     new_channel_id: str | None = None
+    # tokens_revoked, team_access_revoked
+    tokens: Raw = NONE
+    team_ids: list[str] | None = None
+
+
+class Revoked(Struct, frozen=True):
+    """Whose tokens ended: people's, and those of our own user."""
+
+    bot: list[str] | None = None
+
+
+class Node(Struct, frozen=True):
+    """A block of a message, or what lies in one."""
+
+    type: str | None = None
+    text: Raw = NONE
+    """Words, or an object that has them."""
+    title: Raw = NONE
+    alt_text: str | None = None
+    fields: list[Raw] | None = None
+    elements: list[Raw] | None = None
+    url: str | None = None
+    name: str | None = None
+    range: str | None = None
+    user_id: str | None = None
+    channel_id: str | None = None
+    usergroup_id: str | None = None
 
 
 class Item(Struct, frozen=True):
@@ -184,6 +214,9 @@ class Action(Struct, frozen=True):
     selected_user: str | None = None
     selected_channel: str | None = None
     selected_conversation: str | None = None
+    selected_users: list[str] | None = None
+    selected_channels: list[str] | None = None
+    selected_conversations: list[str] | None = None
 
 
 class State(Struct, frozen=True):
@@ -207,6 +240,8 @@ class Interaction(Struct, frozen=True):
     container: Raw = NONE
     message: Raw = NONE
     view: Raw = NONE
+    enterprise: Raw = NONE
+    is_enterprise_install: bool | None = None
     actions: list[Raw] | None = None
     callback_id: str | None = None
     trigger_id: str | None = None
@@ -312,6 +347,8 @@ read_metadata = Reader(Metadata).read
 read_quoted = Reader(Quoted).read
 read_file = Reader(File).read
 read_item = Reader(Item).read
+read_revoked = Reader(Revoked).read
+read_node = Reader(Node).read
 read_interaction = Reader(Interaction).read
 read_person = Reader(Person).read
 read_named = Reader(Named).read

@@ -28,12 +28,28 @@ def _delivery(house: House | None = None, **outer: Any) -> Delivery:
         ({"authorizations": [None, {}, {"team_id": "T3"}], "team_id": "T9"}, "T3", "UBOT"),
         ({"authorizations": [], "context_team_id": "T4", "team_id": "T9"}, "T4", "UBOT"),
         ({"team_id": "T9"}, "T1", "UBOT"),
+        ({"authorizations": [{"team_id": "T2", "user_id": "U2"}, {"team_id": "T1", "user_id": "U1"}]}, "T1", "U1"),
+        ({"authorizations": [{"team_id": "T2", "enterprise_id": "E2", "is_enterprise_install": True}]}, "T2", "UBOT"),
     ],
 )
 def test_installation(outer: dict[str, Any], account: str, user: str) -> None:
     """The outermost team may be the one that the event came from."""
     delivery = _delivery(**outer)
     assert (delivery.account, delivery.our_user) == (account, user)
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"authorizations": [{"team_id": None, "enterprise_id": "E1", "is_enterprise_install": True}]},
+        {"authorizations": [{"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": True}]},
+        {"authorizations": [], "context_team_id": "T2", "context_enterprise_id": "E1"},
+        {},
+    ],
+)
+def test_a_whole_organization(outer: dict[str, Any]) -> None:
+    """Whichever of its workspaces is told beside it."""
+    assert _delivery(House("E1", "UBOT"), **outer).account == "E1"
 
 
 def test_names() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from adapters.slack.parts import file_part
+from adapters.slack import wire
+from adapters.slack.parts import file_part, parts_of
 from normalizer.envelope import Document, MediaPart, Text
+from tests.adapters.slack.support import encoded
 
 URL = "https://files.slack.com/files-pri/T1-F1/a"
 
@@ -65,3 +67,39 @@ def test_a_file_that_lies_elsewhere_is_its_link() -> None:
     assert _part(id="F1", is_external=True, title="Plan", url_private="https://x.example/1") == Text(
         "Plan https://x.example/1"
     )
+
+
+@pytest.mark.parametrize("kind", ["docs", "list"])
+def test_a_page_of_the_workspace_is_its_link(kind: str) -> None:
+    """What its URL gives is HTML, as the login page is."""
+    page = f"https://acme.slack.com/{kind}/T1/F1"
+    file = {"id": "F1", "mimetype": f"application/vnd.slack-{kind}", "title": "Plan", "url_private": URL}
+    assert _part(**file, permalink=page) == Text(f"Plan {page}")
+    assert isinstance(_part(**file), Document)
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+def _parts(**event: Any) -> Any:
+    found, _ = wire.read_event(encoded(event))
+    assert found is not None
+    return parts_of(found, "UBOT")
+
+
+def _rich(*inlines: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [*inlines]}]}
+
+
+def test_a_message_of_blocks_alone_says_what_they_say() -> None:
+    blocks = [_rich({"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " 3 < 4 & 5"})]
+    assert _parts(text="", blocks=blocks) == (Text("3 < 4 & 5"),)
+    assert _parts(text="its text", blocks=blocks) == (Text("its text"),)
+    assert _parts(text="", blocks=[], attachments=[{"fallback": "a card"}]) == (Text("a card"),)
+
+
+def test_who_says_our_name_alone_has_said_something() -> None:
+    assert _parts(text=" <@UBOT> ") == (Text(" @UBOT "),)
+    (file,) = _parts(text="<@UBOT>", files=[{"id": "F1", "url_private": URL}])
+    assert isinstance(file, Document)
+    assert _parts(text=" ") == ()
