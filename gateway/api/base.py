@@ -12,8 +12,10 @@ from gateway.api.shapes import ChannelHealth
 from gateway.core import Core
 from gateway.security import Scope, TokenRecord
 from gateway.settings import Api as ApiSettings
+from normalizer.codec import clean_text
 from normalizer.ids import ChannelId
 
+MOST_DIGITS = 19
 Q = TypeVar("Q")
 B = TypeVar("B")
 
@@ -85,7 +87,7 @@ def to_cursor(*parts: object) -> str:
 def from_cursor(cursor: str, count: int) -> list[str]:
     """The parts of a cursor of ours. Raises Problem."""
     try:
-        parts = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\n")
+        parts = clean_text(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()).split("\n")
     except ValueError:
         parts = []
     if len(parts) != count:
@@ -95,9 +97,18 @@ def from_cursor(cursor: str, count: int) -> list[str]:
 
 def number_of(part: str) -> int:
     """A number out of a cursor. Raises Problem."""
-    if not (part.isascii() and part.isdecimal() and int(part) < 2**63):
+    number = whole(part)
+    if number is None:
         raise bad_cursor()
-    return int(part)
+    return number
+
+
+def whole(text: str) -> int | None:
+    """The number of 63 bits that is written there; None: there is none. Long ones are not even read."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        return None
+    number = int(text)
+    return number if number < 2**63 else None
 
 
 def bad_cursor() -> Problem:

@@ -160,7 +160,7 @@ def _can_carry(api: Api, channel: ChannelId, parts: Iterable[Part]) -> None:
         kind = str(part.__struct_config__.tag)
         if kind not in sends:
             raise Problem("cannot_send", f"{channel} carries {', '.join(sorted(sends))}", path=f"$.parts[{place}]")
-        if isinstance(part, Text) and not part.text:
+        if isinstance(part, Text) and not part.text.strip():
             raise Problem("bad_request", "the text is empty", path=f"$.parts[{place}].text")
 
 
@@ -176,6 +176,8 @@ async def _are_here(api: Api, parts: Iterable[Part]) -> None:
     for place, media in named.items():
         if media.stored is None and media.url is None and media.external_id is None:
             raise Problem("bad_request", "one of `stored`, `url` and `external_id`", path=f"$.parts[{place}].media")
+        if media.url is not None and not media.url.startswith(("https://", "http://")):
+            raise Problem("bad_request", "must begin with https://", path=f"$.parts[{place}].media.url")
 
 
 def _placed(outcome: Outcome) -> Placed:

@@ -1,7 +1,7 @@
 """What was given up, for people to look at: the dead, stuck commands, orphans; the first two can go back to work."""
 
 from gateway.api import shapes, views
-from gateway.api.base import Answer, Api, Asked, bad_cursor, from_cursor, number_of, to_cursor
+from gateway.api.base import Answer, Api, Asked, bad_cursor, from_cursor, number_of, to_cursor, whole
 from gateway.api.problems import Problem
 from gateway.store import overview
 from gateway.store.replay import NothingLeft, replay, revive
@@ -48,15 +48,14 @@ def _page(tx: Tx, kind: str, after: int, most: int) -> list[tuple[str, int, Item
 
 async def replay_one(api: Api, asked: Asked[None, None]) -> Answer:
     id = asked.path["id"]
-    count = await _replayed(api, int(id)) if id.isascii() and id.isdecimal() else await _revived(api, CommandId(id))
+    number = whole(id)
+    count = await _revived(api, CommandId(id)) if number is None else await _replayed(api, number)
     if count == 0:
         raise Problem("already_replayed")
     return Answer(shapes.Replayed(id=id, replayed=count))
 
 
 async def _replayed(api: Api, id: int) -> int:
-    if id >= 2**63:
-        raise Problem("not_found")
     try:
         count = await api.core.store.write(lambda tx: replay(tx, id, api.core.ids.intake))
     except KeyError:

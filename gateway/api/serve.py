@@ -23,6 +23,8 @@ from normalizer.codec import clean
 Serve = Callable[[web.Request], Awaitable[web.Response]]
 KEY_HEADER = "Idempotency-Key"
 JSON = "application/json"
+NUL = rb"\u0000"
+"""The one way to write it in JSON."""
 
 
 def guarded(serve: Serve) -> Serve:
@@ -72,7 +74,7 @@ def _accepting(api: Api) -> None:
 
 async def _asked(operation: Operation, api: Api, request: web.Request, token: TokenRecord) -> Asked[Any, Any]:
     return Asked(
-        path=dict(request.match_info),
+        path=clean(dict(request.match_info)),
         query=_query(operation, request),
         body=await _body(operation, api, request),
         token=token,
@@ -110,11 +112,18 @@ async def _body(operation: Operation, api: Api, request: web.Request) -> Any:
         raise Problem("wrong_content_type")
     data = await _read(request, api.core.config.server.max_body_bytes, api.core.config.server.body_timeout_ms / 1000)
     try:
-        return msgspec.json.decode(data, type=operation.body)
+        return _decoded(data, operation.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise mistake(error) from None
     except RecursionError:
         raise Problem("bad_request", "nested too deeply", path="$") from None
+
+
+def _decoded(data: bytes, type: type[Any]) -> Any:
+    """Clean before it is checked: a name of nothing but NUL is none, and no database takes one."""
+    if NUL not in data:
+        return msgspec.json.decode(data, type=type)
+    return msgspec.convert(clean(msgspec.json.decode(data)), type)
 
 
 async def _read(request: web.Request, most: int, timeout_s: float) -> bytes:

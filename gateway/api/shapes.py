@@ -19,7 +19,8 @@ MAX_KEY_CHARS = 255
 
 Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="Most items of a page.")]
 Cursor = Annotated[str, Meta(description="`next` of the page before.")]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+NOT_BLANK = r"\S"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 EvidenceName = Literal["claimed", "channel", "verified"]
 StuckState = Literal["failed", "parked", "dead"]
 Epoch = Annotated[int, Meta(description="Raised by every change of the holder.")]
@@ -55,7 +56,7 @@ class SendMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What an agent writes to the customer: `text`, or `parts` for anything more."""
 
     agent_id: Annotated[Name, Meta(description="Who wrote it. He holds the conversation from then on.")]
-    text: Annotated[str, Meta(min_length=1)] | None = None
+    text: Annotated[str, Meta(min_length=1, pattern=NOT_BLANK)] | None = None
     parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=20)] | None = None
     reply_to: Annotated[
         EnvelopeId | None, Meta(description="The message that this one answers, by its `id`; of the same channel.")
