@@ -28,16 +28,16 @@ def cursor(text: str) -> str:
 
 
 MESSAGES_OF_NOTHING: list[tuple[dict[str, Any], str]] = [
-        ({"text": NUL}, "$.text"),
-        ({"text": " \t\n"}, "$.text"),
-        ({"text": None, "parts": [{"type": "text", "text": f" {NUL}"}]}, "$.parts[0].text"),
-        ({"agent_id": NUL}, "$.agent_id"),
-        ({"agent_id": "  "}, "$.agent_id"),
-        ({"reply_to": f"env_{NUL}"}, "$.reply_to"),
-        ({"text": None, "parts": [{"type": "image", "media": {"stored": f"{NUL}a"}}]}, "$.parts[0].media.stored"),
-        ({"text": None, "parts": [{"type": "image", "media": {"url": "file:///etc/passwd"}}]}, "$.parts[0].media.url"),
-        ({"text": None, "parts": [{"type": "image", "media": {"url": f"{NUL}x"}}]}, "$.parts[0].media.url"),
-]  # fmt: skip
+    ({"text": NUL}, "$.text"),
+    ({"text": " \t\n"}, "$.text"),
+    ({"text": None, "parts": [{"type": "text", "text": f" {NUL}"}]}, "$.parts[0].text"),
+    ({"agent_id": NUL}, "$.agent_id"),
+    ({"agent_id": "  "}, "$.agent_id"),
+    ({"reply_to": f"env_{NUL}"}, "$.reply_to"),
+    ({"text": None, "parts": [{"type": "image", "media": {"stored": f"{NUL}a"}}]}, "$.parts[0].media.stored"),
+    ({"text": None, "parts": [{"type": "image", "media": {"url": "file:///etc/passwd"}}]}, "$.parts[0].media.url"),
+    ({"text": None, "parts": [{"type": "image", "media": {"url": f"{NUL}x"}}]}, "$.parts[0].media.url"),
+]
 
 
 async def test_a_message_of_nothing_is_refused_before_anybody_holds_anything(place: ApiHouse) -> None:
