@@ -11,6 +11,7 @@ and handles every frame in a task of its own: none of these rules could be kept 
 import asyncio
 import ssl
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -44,13 +45,13 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class Frame(Struct, frozen=True, kw_only=True):
-    """What comes over a socket."""
+    """What comes over a socket. Whatever stands beside them: envelopes are kept, and who is told to go goes."""
 
-    type: str = ""
-    reason: str = ""
+    type: Any = ""
+    reason: Any = ""
     envelope_id: str = ""
     payload: msgspec.Raw = msgspec.Raw(b"null")
-    retry_attempt: int | None = None
+    retry_attempt: Any = None
 
 
 class Waiting(Struct, frozen=True):
@@ -149,7 +150,7 @@ class _Line:
                     if frame.type == "hello":
                         self._post.established()
                     elif frame.type == "disconnect":
-                        reason = frame.reason or reason
+                        reason = _word(frame.reason) or reason
                         if reason not in ANNOUNCED:
                             return reason
                         self._announced.set()
@@ -172,8 +173,8 @@ class _Line:
         return _frame(message.data) if message.type is WSMsgType.TEXT else Frame()
 
     def _raw(self, frame: Frame) -> RawInbound:
-        headers = {"content-type": "application/json", "x-socket-type": frame.type}
-        if frame.retry_attempt:
+        headers = {"content-type": "application/json", "x-socket-type": _word(frame.type)}
+        if type(frame.retry_attempt) is int and frame.retry_attempt > 0:
             headers["x-socket-retry"] = str(frame.retry_attempt)
         return self._post.raw("dialled", bytes(frame.payload), headers=headers)
 
@@ -193,6 +194,10 @@ class _Line:
 def is_allowed(url: str, open_url: str) -> bool:
     """Without encryption only where the request had none either."""
     return url.startswith("wss://" if open_url.startswith("https://") else ("ws://", "wss://"))
+
+
+def _word(told: object) -> str:
+    return told if isinstance(told, str) else ""
 
 
 def _quoted(text: str) -> str:

@@ -215,6 +215,37 @@ async def test_frames_that_say_nothing_are_passed_over(workspace: Workspace, sta
     assert len(stage.stored()) == 1
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{"retry_attempt": "1"}, {"retry_attempt": None}, {"retry_attempt": True}, {"reason": None}, {"reason": 7},
+     {"type": None}, {"type": 7}, {"type": {"a": 1}}],
+)  # fmt: skip
+async def test_an_envelope_that_is_odd_beside_its_payload_is_kept(
+    workspace: Workspace, stage: Stage, odd: dict[str, Any]
+) -> None:
+    """What is not acknowledged comes again and again, and then is lost."""
+    async with workspace.kept():
+        socket = await workspace.open()
+        await socket.say(**{"envelope_id": "e1", "type": "events_api", "payload": {"event_id": "e1"}, **odd})
+        await until(lambda: socket.acked == ["e1"])
+    (raw,) = stage.stored()
+    assert raw.body == b'{"event_id": "e1"}'
+    assert raw.headers["x-socket-type"] == ("" if "type" in odd else "events_api")
+    assert "x-socket-retry" not in raw.headers
+
+
+@pytest.mark.parametrize("odd", [{}, {"reason": None}, {"reason": 7}])
+async def test_told_to_go_without_a_reason_it_goes(workspace: Workspace, odd: dict[str, Any]) -> None:
+    async def tell() -> None:
+        await (await workspace.open()).say(type="disconnect", **odd)
+
+    telling = asyncio.create_task(tell())
+    trouble = await workspace.trouble()
+    await telling
+    assert isinstance(trouble, Trouble)
+    assert trouble.code == "hung_up"
+
+
 async def test_an_envelope_without_a_payload_is_kept_as_it_is(workspace: Workspace, stage: Stage) -> None:
     async with workspace.kept():
         socket = await workspace.open()
