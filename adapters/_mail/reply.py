@@ -25,6 +25,10 @@ MAX_CANDIDATES = 100
 """Lines that look like an attribution and are looked at."""
 
 
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Programs put them around names where letters run from right to left."""
+
+
 class Split(Struct, frozen=True):
     visible: str
     quoted: str = ""
@@ -34,11 +38,13 @@ class Split(Struct, frozen=True):
 
 _WROTE = re.compile(
     r"(?i)(?:\bwrote|\bschrieb|\bschreef|\bskrev|\bécrit|\bescribi[óo]|\bha scritto|\bescreveu|\bnapisał|\bnapsal"
-    r"|\bpíše|\bkirjoitti|\bírta|\ba scris|\byazdı|\bшет|\bпишет|\bписал|\bнаписал|\bnapísal|\bnapisao|έγραψε|写道"
+    r"|\bpíše|\bkirjoitti|\bírta|\ba scris|\byazdı|\bшет|\bпишет|\bписал|\bнаписал|\bnapísal|\bnapisao"
+    r"|\bpisze|\bmenulis|เขียนว่า|تمت كتابة|έγραψε|写道"
     r"|寫道|のメール|님이|작성|כתב|كتب|viết)"
 )
 _STARTS = re.compile(
-    r"(?i)\W{0,3}(?:on|am|le|el|il|op|em|den|dne|dnia|w dniu|på|a|në|la|vào|ngày|на|в|mon|tue|wed|thu|fri|sat|sun|mo|di"
+    r"(?i)\W{0,3}(?:on|am|le|el|il|op|em|den|dne|dnia|w dniu|på|a|në|la|vào|ngày|на|в"
+    r"|às|no dia|pada|ในวันที่|في|missatge de|mon|tue|wed|thu|fri|sat|sun|mo|di"
     r"|mi|do|fr|sa|so|pon|wt|śr|czw|pt|sob|niedz|ma|ti|ke|to|pe|la|su|пн|вт|ср|чт|пт|сб|вс|בתאריך)\b[\s.,]|\W{0,3}\d{1,4}[\s./年년-]"
 )
 _WHEN = re.compile(r"\d{1,2}[:.h]\d{2}|\b(?:19|20)\d{2}\b|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
@@ -67,12 +73,19 @@ _FROM = re.compile(
     r"(?i)[*> ]{0,3}(?:from|von|de|da|van|od|från|fra|от|kimden|lähettäjä|feladó|από|发件人|發件人|寄件者|差出人|送信者"
     r"|보낸\s?사람)\s?\*?\s?[:：]"
 )
-_FIELD = re.compile(
-    r"(?i)[*> ]{0,3}(?:sent|date|to|cc|subject|reply-to|gesendet|datum|an|betreff|kopie|envoyé|à|objet|copie|enviado"
-    r"|enviada em|fecha|data|para|assunto|asunto|inviato|oggetto|a|verzonden|aan|onderwerp|wysłano|do|temat|dw|skickat"
-    r"|till|ämne|sendt|til|emne|odesláno|komu|předmět|дата|отправлено|кому|тема|gönderen|tarih|kime|konu|lähetetty"
-    r"|vastaanottaja|aihe|发送时间|發送時間|收件人|抄送|主题|主題|日期|送信日時|宛先|件名|보낸\s?날짜|받는\s?사람|제목)\s?\*?\s?[:：]"
+_LABEL = r"(?i)[*> ]{{0,3}}(?:{})\s?\*?\s?[:：]"
+_OF_MAILS = (
+    "sent|cc|subject|reply-to|gesendet|betreff|kopie|envoyé|objet|copie|enviad[oa](?: e[ml])?|assunto|asunto|inviato"
+    "|oggetto|verzonden|onderwerp|wysłano|temat|dw|skickat|ämne|sendt|emne|odesláno|předmět|отправлено|тема|gönderen|gönderildi"
+    "|konu|lähetetty|aihe|发送时间|發送時間|抄送|主题|主題|送信日時|件名|보낸\\s?날짜|제목"
 )
+_OF_ANYTHING = (
+    "date|to|datum|an|à|fecha|data|para|a|aan|do|till|til|komu|дата|кому|tarih|kime|vastaanottaja|收件人|日期|宛先"
+    "|받는\\s?사람"
+)
+_FIELD = re.compile(_LABEL.format(f"{_OF_MAILS}|{_OF_ANYTHING}"))
+_MAIL_FIELD = re.compile(_LABEL.format(_OF_MAILS))
+"""Also journeys and parcels go from somebody to somebody on a date."""
 _RULE = re.compile(r"[_*=-]{5,}")
 _SIGNS = re.compile(r"--[  ]?|—")
 _SIGNATURE_LINES = 25
@@ -94,14 +107,15 @@ _CLOSING = re.compile(
             "thank you", "mfg", "lg", "vg", "(?:mit )?(?:besten|freundlichen|freundlichem|herzlichen|vielen) (?:grüßen"
             "|gruß|dank)", "bien à vous", "atenciosamente", "obrigad[oa]", "abraços", "un saludo", "saludos cordiales",
             "un cordial saludo", "с уважением", "distinti saluti", "groeten", "groetjes", "pozdrawiam", "s pozdravem",
+            "bien cordialement", "(?:com os melhores )?cumprimentos", "att", "med vänlig(?:a)? hälsning(?:ar)?",
+            "med venlig hilsen", "ystävällisin terveisin",
         ]
     )
     + r")[\s,.!]*"
 )  # fmt: skip
 _SENT_FROM = re.compile(
-    r"(?i)(?:"
-    + "|".join(filter(None, _phrases("sent_from")))
-    + r"|envoyé de(?:puis)? mon|enviado do meu|von meinem .{2,40} gesendet"
+    r"(?i)(?:" + "|".join(filter(None, _phrases("sent_from"))) + r"|.{0,40}\boutlook\b.{0,60}<https://aka\.ms/"
+    r"|envoyé de(?:puis)? mon|enviado (?:do|a partir do) meu|von meinem .{2,40} gesendet"
     r"|diese nachricht wurde von mein\w+ .{2,60}gesendet|отправлено с|lähetetty|enviado desde|verstuurd vanaf mijn"
     r"|gesendet mit der|sent (?:from|via|with) (?:the )?"
     r"(?:outlook|yahoo|mail|proton|samsung|blackberry|gmx|galaxy|iphone|android)).{0,80}"
@@ -133,7 +147,7 @@ def _quoted(lines: Sequence[str], forwards: bool) -> tuple[str, bool]:
     marks: list[str] = []
     candidates = 0
     for place, line in enumerate(lines):
-        bare = line.strip()
+        bare = _BIDI.sub("", line).strip()
         if _FORWARD.fullmatch(bare[:LINE_CHARS]):
             return "".join(marks) + "v" * (len(lines) - place), True
         if line.startswith(">") or bare.startswith(">"):
@@ -158,8 +172,11 @@ def _rest(marks: list[str], lines: Sequence[str]) -> str:
 
 
 def _with_rule(marks: list[str], lines: Sequence[str]) -> list[str]:
-    """The line of underscores above a block of header fields belongs to it."""
+    """The fields above `From` belong to its block, and the line of underscores above it."""
     place = len(marks) - 2
+    while place >= 0 and _FIELD.match(lines[place].strip()[:80]):
+        marks[place] = "q"
+        place -= 1
     while place >= 0 and not lines[place].strip():
         place -= 1
     if place >= 0 and _RULE.fullmatch(lines[place].strip()[:LINE_CHARS]):
@@ -177,12 +194,12 @@ def _next(lines: Sequence[str], start: int) -> str:
 
 def _attribution(lines: Sequence[str], last: int) -> int:
     """How many lines, up to `last`, say who wrote what follows; 0: this is no such line."""
-    end = lines[last].strip()
+    end = _BIDI.sub("", lines[last]).strip()
     if not _may_attribute(end):
         return 0
     joined = ""
     for taken in range(1, 4):
-        if last + 1 - taken < 0 or not (line := lines[last + 1 - taken].strip()):
+        if last + 1 - taken < 0 or not (line := _BIDI.sub("", lines[last + 1 - taken]).strip()):
             break
         joined = f"{line} {joined}".strip()
         if len(joined) > LINE_CHARS:
@@ -216,8 +233,9 @@ def _separates(lines: Sequence[str], place: int) -> bool:
         return True
     if not _FROM.match(bare):
         return False
-    following = [line.strip()[:80] for line in lines[place + 1 : place + 9]]
-    return sum(_FIELD.match(line) is not None for line in following) >= 2
+    following = [line.strip()[:80] for line in lines[max(0, place - 1) : place + 9]]
+    is_mails = _WHO.search(bare) is not None or any(map(_MAIL_FIELD.match, following))
+    return is_mails and sum(_FIELD.match(line) is not None for line in following) >= 2
 
 
 # --- signatures ---------------------------------------------------------------------------------------------------
