@@ -7,7 +7,8 @@ Never into memory, so that a person who took over anywhere is never talked over.
 Rule: nothing is heard of an answer before its engine has said how sure it is; an engine that says so at the end is
 heard at the end.
 Rule: what was heard is told once in any case, in the fact that re-enters. A question of which something was heard is
-never asked again.
+never asked again but after the end of the process that heard it; what was heard before then leads the new answer in
+the record. It is kept beside the talk: no sentence waits for that.
 Rule: a ring ends the writing at once; without one it is looked every LOOK_S. Either way a stream is over at most 250 ms
 after the commit that ended it.
 """
@@ -15,11 +16,14 @@ after the commit that ended it.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 
 from gateway.engines.base import EngineError, EngineUnavailable, Finished, Piece, Sure
 from gateway.perform.ask import Asker, answered, decode, gave_up
+from gateway.store import spoken
 from gateway.store.outbox import Held
 from gateway.store.reads import asked_about
+from gateway.store.spoken import Spoken
 from gateway.store.store import Store, StoreUnavailable
 from gateway.streams import Stream, Streams
 from normalizer.sentences import let_go
@@ -51,7 +55,10 @@ class Speaker:
 
     async def speak(self, held: Held, command: AskAi, stream: Stream) -> AiAnswered | AiGaveUp | None:
         """What re-enters; None: it was not wanted any more, and nothing of it was heard."""
-        speech = Speech(self._store, self._asker, self._streams, self._guards, held, command, stream)
+        before = spoken.kept(held)
+        if before.whole:
+            return answered(held, command, before.spoken, Finished(confidence=1.0), before.spoken)
+        speech = Speech(self._store, self._asker, self._streams, self._guards, held, command, stream, before.spoken)
         writing = asyncio.create_task(speech.write(), name="answer-write")
         watching = asyncio.create_task(speech.watch(), name="answer-watch")
         try:
@@ -60,51 +67,58 @@ class Speaker:
             for task in (writing, watching):
                 task.cancel()
             await asyncio.wait((writing, watching))
+            await speech.kept()
         if not watching.cancelled() and (defect := watching.exception()) is not None and not speech.spoken:
             raise defect
         return self._told(speech, writing)
 
     def _told(self, speech: "Speech", writing: "asyncio.Task[Finished]") -> AiAnswered | AiGaveUp | None:
-        held, command, spoken = speech.held, speech.command, speech.spoken.strip()
+        held, command, heard = speech.held, speech.command, speech.spoken.strip()
         error = None if writing.cancelled() else writing.exception()
         if writing.cancelled() or isinstance(error, Unwanted):
             # Cut short by the listener it is the answer that he wanted; for everybody else it is an old one.
             end = Finished(confidence=1.0)
-            return answered(held, command, spoken, end, spoken) if spoken else None
+            return answered(held, command, heard, end, heard) if heard else None
         match error:
             case None:
-                return self._finished(speech, writing.result(), spoken)
+                return self._finished(speech, writing.result(), heard)
             case TimeoutError() | EngineError():
-                return self._asker.failed(held, command, error, spoken)
+                return self._asker.failed(held, command, error, heard)
             case Withheld():
-                return gave_up(held, command, str(error), spoken)
-            case _ if spoken:
-                return self._asker.failed(held, command, EngineUnavailable(type(error).__name__), spoken)
+                return gave_up(held, command, str(error), heard)
+            case _ if heard:
+                return self._asker.failed(held, command, EngineUnavailable(type(error).__name__), heard)
             case _:
                 raise error
 
-    def _finished(self, speech: "Speech", end: Finished, spoken: str) -> AiAnswered | AiGaveUp:
+    def _finished(self, speech: "Speech", end: Finished, heard: str) -> AiAnswered | AiGaveUp:
         self._asker.breaker.succeeded()
-        text = speech.written.strip()
-        if end.handoff is not None or not text:
-            return gave_up(speech.held, speech.command, end.handoff or "the AI had nothing to say", spoken)
-        return answered(speech.held, speech.command, text, end, spoken)
+        if end.handoff is not None or speech.is_empty:
+            return gave_up(speech.held, speech.command, end.handoff or "the AI had nothing to say", heard)
+        return answered(speech.held, speech.command, speech.written.strip(), end, heard)
 
 
 class Speech:
-    """One answer, while it is written."""
+    """One answer, while it is written. `before`: what was heard of it in a former life."""
 
     def __init__(self, store: Store, asker: Asker, streams: Streams, guards: tuple[Guard, ...], held: Held,
-                 command: AskAi, stream: Stream) -> None:  # fmt: skip
+                 command: AskAi, stream: Stream, before: str = "") -> None:  # fmt: skip
         self._store, self._asker, self._streams, self._guards = store, asker, streams, guards
         self.held, self.command, self._stream = held, command, stream
-        self.written = ""
+        self._before = f"{before}\n" if before else ""
+        self.written = self._before
         """All that the engine has given."""
-        self.spoken = ""
+        self.spoken = self._before
         """The beginning of it that was heard."""
         self._waiting = ""
         """The end of it that is held."""
-        self._sure = self._deaf = False
+        self._sure = self._deaf = self._over = False
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """The engine has given nothing."""
+        return not self.written[len(self._before) :].strip()
 
     async def write(self) -> Finished:
         """Until the engine is done. Raises TimeoutError, EngineError, Withheld, Unwanted."""
@@ -138,7 +152,7 @@ class Speech:
         return self.command.speak_at is not None and confidence >= self.command.speak_at
 
     async def _piece(self, text: str) -> None:
-        text = text if self.written else text.lstrip()
+        text = text.lstrip() if self.is_empty else text
         self.written, self._waiting = self.written + text, self._waiting + text
         if self._sure:
             await self._let_go()
@@ -147,6 +161,9 @@ class Speech:
         self._sure = self._sure or self._is_enough(end.confidence)
         if end.handoff is None and self._sure:
             await self._let_go(over=True)
+            if self._stream.said and not self._deaf:
+                self._over = True
+                self._note()
         return end
 
     async def _let_go(self, *, over: bool = False) -> None:
@@ -164,9 +181,30 @@ class Speech:
         except StoreUnavailable:
             self._deaf = True
             return
-        before, self.spoken = self.spoken, self.spoken + sentence
-        if not await self._streams.show(self._stream, allowed, len(sentence)):
-            self.spoken, self._deaf = before, True
+        said, self.spoken = self.spoken, self.spoken + sentence
+        # To whoever hears the new answer alone, what was heard of the old one is a part of it that he has had.
+        chars = len(sentence) if self._stream.said else len(self.spoken)
+        if not await self._streams.show(self._stream, allowed, chars):
+            self.spoken, self._deaf = said, True
+            return
+        self._note()
+
+    def _note(self) -> None:
+        """Beside the talk."""
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep(), name="answer-keep")
+
+    async def _keep(self) -> None:
+        """As often as there is something new, one write after the other."""
+        kept = None
+        while (said := Spoken(self.spoken.strip(), self._over)) != kept:
+            with suppress(StoreUnavailable):
+                await self._store.write(partial(spoken.keep, held=self.held, said=said))
+            kept = said
+
+    async def kept(self) -> None:
+        if self._keeping is not None:
+            await asyncio.wait((self._keeping,))
 
     def _guarded(self, sentence: str) -> str:
         for guard in self._guards:

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.base import Capabilities
 from gateway.engines.base import EngineUnavailable
 from gateway.perform import Performer, PerformSettings
 from gateway.perform.stream import Speaker
-from gateway.store import outbox
+from gateway.store import outbox, spoken
 from gateway.store.schema import DONE, SUPERSEDED
+from gateway.store.spoken import Spoken
 from gateway.store.store import StoreUnavailable
 from normalizer.envelope import Status
 from normalizer.ids import AgentId
@@ -291,6 +293,104 @@ async def test_what_was_heard_is_recorded_also_when_the_engine_was_given_up_mean
         gate.set()
     assert ear.heard == ["One."]
     assert sorted(await world.talk()) == ["ai: One.", "customer: ?", "system: the robot is ill"]
+
+
+# --- the end of the process ---------------------------------------------------------------------------------------
+
+
+async def kept(world: World, said: Spoken) -> None:
+    """Until it is known beside the question."""
+    async with asyncio.timeout(PATIENCE_S):
+        while said not in await world.store.read(lambda tx: _spoken(world)):
+            pass
+
+
+def _spoken(world: World) -> list[Spoken]:
+    rows = world.table("command", "kind", "payload")
+    return [msgspec.json.decode(payload, type=Spoken) for kind, payload in rows if kind == "ask_ai"]
+
+
+async def ends(world: World, working: asyncio.Task[None]) -> None:
+    """The process, in the middle of everything."""
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await world.crash()
+
+
+async def test_what_was_heard_before_the_end_of_the_process_leads_what_is_heard_after_it(world: World) -> None:
+    """Nobody knows what the rest would have been: it is asked once more, and the record has all that was said."""
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("One. Two", asyncio.Event(), "."), writes("1. Eins. Zwei."))
+    await says(world, "1", "?")
+    working = asyncio.create_task(world.performer.drain())
+    await world.engine.waiting.wait()
+    await kept(world, Spoken("One."))
+    await ends(world, working)
+    again = Ear(world.wake.streams)
+    await world.run()
+    assert (ear.heard, again.heard) == (["One."], ["1. Eins.", " Zwei."])
+    assert await world.talk() == ["customer: ?", "ai: One.\n1. Eins. Zwei."]
+    assert sum(one.chars for one in again.sentences) == len("One.\n1. Eins. Zwei.")
+    assert world.states("send") == [DONE]
+
+
+async def test_a_whole_answer_is_not_asked_for_again(world: World) -> None:
+    """All of it was heard; the process ended before that was told."""
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("One. Two."))
+    await says(world, "1", "?")
+    world.performer._tell = _never_tells  # type: ignore[assignment]
+    working = asyncio.create_task(world.performer.drain())
+    await kept(world, Spoken("One. Two.", whole=True))
+    await ends(world, working)
+    await world.run()
+    assert (ear.heard, len(world.engine.turns)) == (["One.", " Two."], 1)
+    assert (await world.talk(), world.states("ask_ai")) == (["customer: ?", "ai: One. Two."], [DONE])
+
+
+async def _never_tells(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_who_speaks_up_after_the_end_of_the_process_was_heard_after_what_he_heard(world: World) -> None:
+    """He asks for something else now; nothing more of the old answer is heard, and it is told how far it came."""
+    Ear(world.wake.streams)
+    world.engine.then(writes("One. Two", asyncio.Event(), "."), writes("Three."))
+    await says(world, "1", "?")
+    working = asyncio.create_task(world.performer.drain())
+    await world.engine.waiting.wait()
+    await kept(world, Spoken("One."))
+    await ends(world, working)
+    again = Ear(world.wake.streams)
+    await says(world, "2", "And?")
+    await world.run()
+    assert again.heard == ["Three."]
+    assert sorted(await world.talk()) == ["ai: One.", "ai: Three.", "customer: ?", "customer: And?"]
+
+
+async def test_nothing_waits_for_what_is_kept(world: World) -> None:
+    """The next sentence is heard while the write of the one before it has not come back."""
+    ear, gate = Ear(world.wake.streams), asyncio.Event()
+    write, hear = world.store.write, ear._hear
+
+    async def slow(work: Any, **facts: Any) -> Any:
+        if getattr(work, "func", None) is spoken.keep:
+            await gate.wait()
+        return await write(work, **facts)
+
+    async def hear_all(*sentence: Any) -> bool:
+        heard = await hear(*sentence)
+        if len(ear.heard) == 3:
+            gate.set()
+        return heard
+
+    world.store.write = slow  # type: ignore[assignment]
+    world.wake.streams.shown_by(hear_all)
+    world.engine.then(writes("One. Two. Three."))
+    await says(world, "1", "?")
+    async with asyncio.timeout(PATIENCE_S):
+        await world.run()
+    assert await world.talk() == ["customer: ?", "ai: One. Two. Three."]
 
 
 # --- the caller ---------------------------------------------------------------------------------------------------
