@@ -4,6 +4,7 @@ Setting it up: docs/adapters/slack.md. Their format: wire.py. In: parse.py, even
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -36,11 +37,12 @@ from adapters.slack.api import APP_TOKEN, Api, probe
 from adapters.slack.blocks import TEXT_MAX
 from adapters.slack.delivery import Answers, House
 from adapters.slack.files import fetch
+from adapters.slack.find import find
 from adapters.slack.parse import answer_of, parse
 from adapters.slack.send import send
 from adapters.slack.signing import Signatures, challenge, ssl_check
 from normalizer.envelope import Envelope, MediaRef
-from normalizer.ids import ChannelId, EndpointId
+from normalizer.ids import ChannelId, EndpointId, ExternalId
 
 API_URL = "https://slack.com/api"
 CAPABILITIES = Capabilities(
@@ -166,6 +168,9 @@ class Slack:
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         return (yield from send(self._api, message, ctx, self._config.bot_user_id))
+
+    def find(self, message: Envelope, ctx: SendContext, since: datetime) -> Flow[Sequence[ExternalId]]:
+        return (yield from find(self._api, message, ctx, since, self._config.bot_user_id))
 
     def fetch(self, media: MediaRef, ctx: CallContext) -> Flow[Fetched]:
         return (yield from fetch(self._api, media))

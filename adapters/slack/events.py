@@ -113,7 +113,7 @@ class _Event:
     def _echo(self, id: ExternalId) -> Envelope:
         event = self._event
         files = [file for file in file_ids(event.files) if file]
-        key = _echo_key(event.metadata)
+        key = echo_key(event.metadata)
         target = ExternalId(FILE + files[0]) if files and key is None else id
         body = Receipt(status=Status.SENT, target=target)
         return self._delivery.envelope(body, key=f"sent:{id}", at=event.ts, echo_key=key)
@@ -121,7 +121,7 @@ class _Event:
     def _metadata(self) -> Envelope:
         """The same once more, without the text; only apps that ask for it get it."""
         event, delivery = self._event, self._delivery
-        id, key = message_id(event.channel_id, event.message_ts), _echo_key(event.metadata)
+        id, key = message_id(event.channel_id, event.message_ts), echo_key(event.metadata)
         if id is None or key is None or not self._is_ours(event):
             return delivery.notice("message_metadata_posted", at=event.event_ts)
         body = Receipt(status=Status.SENT, target=id)
@@ -239,7 +239,7 @@ def _same(message: wire.Event, before: wire.Event) -> bool:
     return text_of(message) == text_of(before) and file_ids(message.files) == file_ids(before.files)
 
 
-def _echo_key(slice_: Raw) -> str | None:
+def echo_key(slice_: Raw) -> str | None:
     found, _ = wire.read_metadata(slice_)
     if found is None or found.event_type != ECHO_EVENT or found.event_payload is None:
         return None

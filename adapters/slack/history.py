@@ -145,6 +145,13 @@ def _listed(api: Api, method: str, fields: dict[str, Any], page: str) -> Flow[tu
     return found, page
 
 
+def said_since(api: Api, channel: str, thread: str | None, since: datetime) -> Flow[list[Past]]:
+    """In the channel itself, or in one of its threads."""
+    fields = {"channel": channel, "ts": thread, "oldest": _ts(since), "include_all_metadata": "true"}
+    found, _rest = yield from _listed(api, f"conversations.{'replies' if thread else 'history'}", fields, "")
+    return found
+
+
 def _earlier(since: str, seconds: float) -> str:
     whole, micros = order(since)
     return f"{max(whole - int(seconds), 0)}.{micros:06}"

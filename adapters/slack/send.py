@@ -6,9 +6,19 @@ Rule: an answer goes into the thread of the leg; below a message of a channel, i
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from adapters.base import Flow, NoAnswer, Refused, SendContext, SendError, Sent, TemplateRefused
+from adapters.base import (
+    CredentialsRefused,
+    Flow,
+    MediaFailed,
+    NoAnswer,
+    Refused,
+    SendContext,
+    SendError,
+    Sent,
+    TemplateRefused,
+)
 from adapters.slack import wire
 from adapters.slack.api import Api, ask
 from adapters.slack.blocks import Content, offered, texts
@@ -49,21 +59,22 @@ from normalizer.envelope import (
 )
 from normalizer.ids import ExternalId
 
+T = TypeVar("T")
 Step = Content | FileOut
 
 
 def send(api: Api, message: Envelope, ctx: SendContext, our_user: str | None) -> Flow[Sent]:
     match message.body:
         case Message(parts=parts):
-            return (yield from _step(api, message, ctx, _plan(parts)))
+            return (yield from _step(api, message, ctx, plan(parts)))
         case Edit(target=target, parts=parts):
             return (yield from _once(ctx, _edit(api, target, parts)))
         case Revoke(target=target):
             return (yield from _once(ctx, _revoke(api, target)))
         case Reaction(target=target, emoji=str(emoji)):
-            return (yield from _once(ctx, _react(api, target, emoji)))
+            return (yield from _once(ctx, _beside(_react(api, target, emoji), Refused)))
         case Reaction(target=target):
-            return (yield from _once(ctx, _unreact(api, target, our_user)))
+            return (yield from _once(ctx, _beside(_unreact(api, target, our_user), Refused)))
         case Receipt() | Typing() | CallEvent() | AddressChange() | SessionEnded() | StateChange():
             raise Refused(f"Slack has no way to send {_kind(message.body)}")
         case Note() | Unsupported():
@@ -84,13 +95,27 @@ def _once(ctx: SendContext, flow: Flow[None]) -> Flow[Sent]:
 def _step(api: Api, message: Envelope, ctx: SendContext, steps: Sequence[Step]) -> Flow[Sent]:
     if ctx.step >= len(steps):
         return Sent()
-    step, channel, thread = steps[ctx.step], _channel(message, ctx), ctx.leg.native_thread
+    step, channel, thread = steps[ctx.step], channel_of(message, ctx), ctx.leg.native_thread
     if isinstance(step, FileOut):
-        conversation = yield from _conversation(api, channel)
-        id = yield from upload(api, step, conversation, thread)
+        id = yield from _beside(_file(api, step, channel, thread), MediaFailed)
     else:
         id = yield from _post(api, {"channel": channel, "thread_ts": thread, **step, **_metadata(ctx)})
     return Sent((id,), more=ctx.step + 1 < len(steps))
+
+
+def _file(api: Api, step: FileOut, channel: str, thread: str | None) -> Flow[ExternalId]:
+    conversation = yield from conversation_of(api, channel)
+    return (yield from upload(api, step, conversation, thread))
+
+
+def _beside(flow: Flow[T], make: type[SendError]) -> Flow[T]:
+    """What texts do not need: when the permission for it is missing, they go on."""
+    try:
+        return (yield from flow)
+    except CredentialsRefused as error:
+        if error.provider_code != "missing_scope":
+            raise
+        raise make(error.text, provider_code=error.provider_code) from None
 
 
 def _post(api: Api, payload: Content) -> Flow[ExternalId]:
@@ -107,7 +132,7 @@ def _metadata(ctx: SendContext) -> Mapping[str, Any]:
     return {"metadata": {"event_type": ECHO_EVENT, "event_payload": {"echo_key": ctx.echo_key}}}
 
 
-def _channel(message: Envelope, ctx: SendContext) -> str:
+def channel_of(message: Envelope, ctx: SendContext) -> str:
     """A conversation, or a person: Slack opens the direct message itself. The one he wrote in is known better."""
     address = message.group or ctx.leg.address
     if address.scheme is not Scheme.SLACK:
@@ -125,7 +150,7 @@ def _is_person(id: str) -> bool:
     return id.startswith(("U", "W"))
 
 
-def _conversation(api: Api, channel: str) -> Flow[str]:
+def conversation_of(api: Api, channel: str) -> Flow[str]:
     """Files go to conversations only."""
     if not _is_person(channel):
         return channel
@@ -144,7 +169,7 @@ def _conversation(api: Api, channel: str) -> Flow[str]:
 
 def _edit(api: Api, target: str, parts: Sequence[Part]) -> Flow[None]:
     channel, ts = _place(target)
-    steps = _plan(parts)
+    steps = plan(parts)
     if len(steps) > 1 or isinstance(steps[0], FileOut):
         raise Refused("an edited message must be one text of at most 4,000 characters")
     content = {"blocks": [], **steps[0]}  # the buttons of before go, unless there are new ones
@@ -198,7 +223,7 @@ def _place(target: str) -> tuple[str, str]:
 # --- the plan -----------------------------------------------------------------------------------------------------
 
 
-def _plan(parts: Sequence[Part]) -> list[Step]:
+def plan(parts: Sequence[Part]) -> list[Step]:
     steps = [step for part in parts for step in _steps(part)]
     if not steps:
         raise Refused("there is nothing to send")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import HttpCall
-from normalizer.envelope import Message, Text
+from normalizer.envelope import Envelope, Message, Text
 from tests.adapters.slack.support import SUBJECT, ctx, message, outbound_cases
 from tests.kit import OutboundCase, check_failures, check_outbound, check_rendered, drive_steps, given_reply
 
@@ -66,3 +66,33 @@ def test_long_texts_are_several_messages(length: int, messages: int) -> None:
     texts = [json.loads(call.body)["text"] for call in driven.calls if isinstance(call, HttpCall)]
     assert len(texts) == messages
     assert "".join(texts) == "a" * length
+
+
+# --- permissions --------------------------------------------------------------------------------------------------
+
+MISSING = given_reply({"status": 200, "json": {"ok": False, "error": "missing_scope", "needed": "x", "provided": "y"}})
+REFUSED = given_reply({"status": 200, "json": {"ok": False, "error": "token_revoked"}})
+PICTURE = message({"kind": "message", "parts": [{"type": "image", "media": {"stored": "a", "size": 5}}]})
+THUMB = message({"kind": "reaction", "target": "D1:1764000000.000100", "emoji": "👍"})
+NO_THUMB = message({"kind": "reaction", "target": "D1:1764000000.000100"})
+WITHDRAWN = message({"kind": "revoke", "target": "D1:1764000000.000100"})
+
+
+@pytest.mark.parametrize(
+    ("what", "missing"),
+    [
+        (TEXT, "credentials_refused"),
+        (WITHDRAWN, "credentials_refused"),
+        (THUMB, "refused"),
+        (NO_THUMB, "refused"),
+        (PICTURE, "media_failed"),
+    ],
+)
+def test_only_a_permission_that_texts_need_stops_the_channel(what: Envelope, missing: str) -> None:
+    """A thumb without its permission would keep every customer waiting for a day."""
+    codes = []
+    for reply in (MISSING, REFUSED):
+        error = drive_steps(SUBJECT.adapter, what, ctx(), [reply]).error
+        assert error is not None
+        codes.append(error.code)
+    assert codes == [missing, "credentials_refused"]
