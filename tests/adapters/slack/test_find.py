@@ -50,13 +50,9 @@ def test_the_message_that_carries_its_key(simulated: Workspace, to: str) -> None
 
 
 def test_an_answer_in_a_thread(simulated: Workspace) -> None:
-    where = {
-        "to": "slack:T1/C1",
-        "thread": simulated.say(ana(), "one", NOW, room=room(simulated)),
-        "echo_key": "cmd_1:0",
-    }
-    sent = exchange(simulated, text(), LATER, **where)
-    assert _found(simulated, text(), **where).value == sent.value != []
+    root = simulated.say(ana(), "one", NOW, room=room(simulated))
+    sent = exchange(simulated, text(), LATER, to="slack:T1/C1", thread=root, echo_key="cmd_1:0")
+    assert _found(simulated, text(), to="slack:T1/C1", thread=root, echo_key="cmd_1:0").value == sent.value != []
 
 
 def test_a_file_is_found_by_its_name(simulated: Workspace) -> None:
