@@ -37,9 +37,10 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module
 
 
-def attributes(path: Path) -> set[str]:
+@cache
+def attributes(path: Path) -> frozenset[str]:
     """Every `x` of an `a.x` in it."""
-    return {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    return frozenset(node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute))
 
 
 def docstrings(path: Path) -> set[str]:
