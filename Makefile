@@ -33,9 +33,11 @@ demo: $(RUN)
 	exec $(BIN)/throughline demo $(ARGS)
 
 # Skipped tests are listed at the end. THROUGHLINE_REQUIRE_SERVERS=1 makes them failures where only a server is missing.
+# A process for each core, each with servers and folders of its own; `make test ARGS=-n0` runs all tests in one.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist worksteal
 test: check
 	echo '== pytest'
-	$(BIN)/python -m pytest -m 'not slow and not chaos' $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not chaos' $(ARGS)
 
 test-slow: $(DEV)
 	$(BIN)/python -m pytest -m 'slow or chaos' $(ARGS)
