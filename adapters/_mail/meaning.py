@@ -101,7 +101,8 @@ class _Envelopes:
 
     def _failures(self) -> Iterator[Failure]:
         if self._mail.sealed is not None:
-            yield Failure(SEALED, f"encrypted ({self._mail.sealed}): its text can not be read here")
+            how = "sealed by its signature" if self._mail.signed else "encrypted"
+            yield Failure(SEALED, f"{how} ({self._mail.sealed}): its text can not be read here")
         if self._context.full_size is not None:
             yield Failure(TOO_LARGE, f"{self._context.full_size} bytes: only its header was read")
         if self._mail.cut:

@@ -21,7 +21,8 @@ _END_OF_LINE = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,80}")
 _MBOX = re.compile(rb"(?:>?From [^\r\n]{0,500}\r?\n)+")
 _UU = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n", re.MULTILINE)
-_DASHES = re.compile(rb"^--([^\r\n]{1,200}?)[ \t]*\r?$", re.MULTILINE)
+_DASHES = re.compile(rb"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=(?i:content-))", re.MULTILINE)
+_FIRST_DASHES = re.compile(rb"\s*--([^\r\n]{1,200}?)[ \t]*\r?\n")
 SCANS = 4
 """How often the bytes of a message may be looked through on all levels together ..."""
 SMALL = 8_000_000
@@ -98,8 +99,10 @@ class _Reader:
             mime = default if not mime or depth == 0 or "/" not in mime else "application/octet-stream"
         children: tuple[Part, ...] = ()
         if mime.startswith("multipart/"):
-            boundary = given.get("boundary", "").rstrip() or self._guessed(body, end)
-            children = self._children(body, end, boundary, depth, mime) if boundary else ()
+            named = given.get("boundary", "").rstrip()
+            children = self._children(body, end, named, depth, mime) if named else ()
+            if not children and (guessed := self._guessed(body, end)) not in ("", named):
+                children = self._children(body, end, guessed, depth, mime)
             mime = mime if children else "text/plain"
         number = 0
         if not children:
@@ -131,8 +134,9 @@ class _Reader:
             yield at + len(blank) if at >= 0 else -1
 
     def _guessed(self, start: int, end: int) -> str:
-        """The boundary that the header should have named."""
-        found = _DASHES.search(self._data, start, min(end, start + 4096))
+        """The boundary that the header should have named: with a part's header below it, or nothing above it."""
+        end = min(end, start + 4096)
+        found = _DASHES.search(self._data, start, end) or _FIRST_DASHES.match(self._data, start, end)
         return found[1].decode("latin-1") if found else ""
 
     def _children(self, start: int, end: int, boundary: str, depth: int, mime: str) -> tuple[Part, ...]:

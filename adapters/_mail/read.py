@@ -3,6 +3,7 @@
 Rule: never raises, whatever arrives. A part that can not be read harms itself only.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Literal
@@ -25,9 +26,14 @@ _SHOWN = (
     "delivered-to", "x-original-to", "return-path", "auto-submitted", "precedence", "list-id", "importance",
     "x-priority", "user-agent", "x-mailer", "content-language", "x-original-from", "x-original-sender",
 )  # fmt: skip
+CALENDAR_BYTES = 4_096
+"""Of an invitation in which its method is looked for."""
 MAX_IDS = 200
 """Of a References field: the first and the last ones."""
 SHOWN_CHARS = 1_000
+_METHOD = re.compile(rb"(?im)^METHOD:[ \t]*([A-Z]{1,20})\b")
+_PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_ARMOUR = "-----BEGIN PGP MESSAGE-----"
 
 
 def read_mail(data: bytes, limits: MailLimits) -> Mail:
@@ -39,6 +45,7 @@ def read_mail(data: bytes, limits: MailLimits) -> Mail:
     report = read_report(tree, said.text, limits)
     new = _new(said, subject)
     calendar = next((p for p in tree.root.leaves() if p.mime == "text/calendar"), None)
+    method = _method(tree, calendar) if calendar else ""
     sign = automatic_sign(headers, subject)
     from_ = _addresses(headers, "from", limits)
     return Mail(
@@ -55,7 +62,7 @@ def read_mail(data: bytes, limits: MailLimits) -> Mail:
         rewritten_from=mailbox(headers.raw("x-original-from")) or mailbox(headers.raw("x-original-sender")),
         date=date(headers.raw("date")),
         language=headers.tokens("content-language").partition(",")[0].strip()[:35] or None,
-        kind=_kind(report, calendar, sign[0] if sign else "message"),
+        kind=_kind(report, method, sign[0] if sign else "message"),
         automatic=sign[1] if sign else None,
         unattended=bool(from_) and is_unattended(from_[0].address),
         list_address=list_address(headers),
@@ -68,8 +75,8 @@ def read_mail(data: bytes, limits: MailLimits) -> Mail:
         files=tuple(file for file, _, _ in _files(tree, found, limits)),
         fates=report.fates if report else (),
         about=report.about if report else (),
-        calendar=_method(calendar) if calendar else None,
-        sealed=_sealed(tree.root),
+        calendar=method or ("PUBLISH" if calendar else None),
+        sealed=_sealed(tree.root, said.text.lstrip()),
         signed=_signed(tree.root),
         return_path=_return_path(headers),
         verdicts=read_verdicts(headers),
@@ -90,10 +97,10 @@ def carried(data: bytes, limits: MailLimits) -> Sequence[Carried]:
     ]
 
 
-def _kind(report: Report | None, calendar: Part | None, otherwise: Kind) -> Kind:
+def _kind(report: Report | None, method: str, otherwise: Kind) -> Kind:
     if report is not None:
         return report.kind
-    return "calendar" if calendar is not None and calendar.parameters.get("method") else otherwise
+    return "calendar" if method else otherwise
 
 
 def _addresses(headers: Headers, name: str, limits: MailLimits) -> tuple[Mailbox, ...]:
@@ -185,20 +192,35 @@ def _bytes(tree: Tree, part: Part, place: int | None) -> bytes:
 # --- what it is ---------------------------------------------------------------------------------------------------
 
 
-def _method(part: Part) -> str:
-    return part.parameters.get("method", "").strip().upper()[:20] or "PUBLISH"
+def _method(tree: Tree, part: Part) -> str:
+    """Of the parameter; else of its own words, where it is no file that somebody put below his text."""
+    named = part.parameters.get("method", "").strip()
+    if not named and part.disposition != "attachment" and not part.filename:
+        found = _METHOD.search(content(tree.data, part, CALENDAR_BYTES))
+        named = found[1].decode("ascii") if found else ""
+    return named.upper()[:20]
 
 
-def _sealed(root: Part) -> Literal["smime", "pgp"] | None:
-    if root.mime == "multipart/encrypted":
+def _sealed(root: Part, text: str) -> Literal["smime", "pgp"] | None:
+    """The whole of it, or a part (a list puts its footer below); also by a signature that holds the text within."""
+    if text.startswith(_ARMOUR):
         return "pgp"
-    if root.mime in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        return None if root.parameters.get("smime-type", "").startswith("signed") else "smime"
-    return None
+    if root.mime in _PKCS7:
+        return "smime"
+    return next(_sealed_parts(root), None)
+
+
+def _sealed_parts(part: Part) -> Iterator[Literal["smime", "pgp"]]:
+    if part.mime == "multipart/encrypted":
+        yield "pgp"
+    # Signed invoices are sent as files of that type, too.
+    elif part.mime in _PKCS7 and "enveloped" in part.parameters.get("smime-type", "").lower():
+        yield "smime"
+    for child in part.children:
+        yield from _sealed_parts(child)
 
 
 def _signed(root: Part) -> Literal["smime", "pgp"] | None:
     if root.mime == "multipart/signed":
         return "pgp" if "pgp" in root.parameters.get("protocol", "") else "smime"
-    opaque = root.mime in ("application/pkcs7-mime", "application/x-pkcs7-mime")
-    return "smime" if opaque and root.parameters.get("smime-type", "").startswith("signed") else None
+    return "smime" if root.mime in _PKCS7 and root.parameters.get("smime-type", "").startswith("signed") else None

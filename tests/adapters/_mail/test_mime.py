@@ -50,7 +50,13 @@ def test_a_tree() -> None:
         (HEAD + b"--b\n--b\n\nx\n--b--", [b"", b"x"]),
         (b"Content-Type: multipart/mixed\n\nwords", [b"words"]),
         (b"Content-Type: multipart/mixed\n\n--guess\n\nx\n--guess--", [b"x"]),
-        (b"Content-Type: multipart/mixed; boundary=other\n\n--b\n\nx\n", [b"--b\n\nx\n"]),
+        (b"Content-Type: multipart/mixed; boundary=other\n\n--b\n\nx\n", [b"x\n"]),
+        (b"Content-Type: multipart/mixed; boundary=other\n\n--b\nContent-Type: text/plain\n\nx\n--b--\n", [b"x"]),
+        (b"Content-Type: multipart/mixed; boundary=other\n\nx\n-- \nJoe\n", [b"x\n-- \nJoe\n"]),
+        (
+            b"Content-Type: multipart/mixed\n\nx\n-----Original Message-----\nFrom: y\n",
+            [b"x\n-----Original Message-----\nFrom: y\n"],
+        ),
     ],
 )
 def test_bodies(data: bytes, want: list[bytes]) -> None:

@@ -1,5 +1,7 @@
 """A mail as it was read, and its files."""
 
+import pytest
+
 from adapters._mail import MailLimits, carried, read_mail
 
 LIMITS = MailLimits()
@@ -62,8 +64,43 @@ def test_html_that_quotes_by_its_own_marks() -> None:
     assert (mail.visible, mail.quoted, mail.text) == ("New", "Old", "New\n\nOld")
 
 
-def test_an_opaque_signature_is_no_secret() -> None:
-    """Its words are within a file, but nobody hid them."""
-    head = b"Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n\nxx"
-    mail = read_mail(head, LIMITS)
-    assert (mail.sealed, mail.signed, len(mail.files)) == (None, "smime", 1)
+PGP = b"--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--b\n\nxx\n--b--\n"
+HEAD = b"Content-Type: multipart/mixed; boundary=c\n\n--c\n"
+P7M = b"Content-Type: application/pkcs7-mime; smime-type="
+
+
+@pytest.mark.parametrize(
+    ("data", "sealed", "signed"),
+    [
+        (HEAD + P7M + b"signed-data; name=invoice.xml.p7m\n\nxx\n--c--\n", None, None),
+        (b"Content-Type: multipart/encrypted; boundary=b\n\n" + PGP, "pgp", None),
+        (b"Content-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: multipart/encrypted; boundary=b\n\n" + PGP
+         + b"--c\n\nfooter\n--c--\n", "pgp", None),
+        (b"\n\n-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n", "pgp", None),
+        (b"\nWhat is this?\n-----BEGIN PGP MESSAGE-----\n", None, None),
+        (P7M + b"enveloped-data\n\nxx", "smime", None),
+        (P7M + b"signed-data\n\nxx", "smime", "smime"),
+        (HEAD + P7M + b"enveloped-data\n\nxx\n--c--\n", "smime", None),
+        (b"Content-Type: multipart/signed; boundary=c\n\n--c\n\nHi\n--c\n\nproof\n--c--\n", None, "smime"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_read(data: bytes, sealed: str | None, signed: str | None) -> None:
+    """Encrypted, in whole or in part; or within a signature."""
+    mail = read_mail(data, LIMITS)
+    assert (mail.sealed, mail.signed) == (sealed, signed)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "method"),
+    [
+        (b"text/calendar; method=reply", "calendar", "REPLY"),
+        (b"text/calendar", "calendar", "REPLY"),
+        (b"text/calendar; name=invite.ics", "message", "PUBLISH"),
+        (b"text/calendar\nContent-Disposition: attachment", "message", "PUBLISH"),
+    ],
+)
+def test_calendars(head: bytes, kind: str, method: str) -> None:
+    """One that is part of the mail says what it wants; one that lies below it is a file."""
+    data = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b\nContent-Type: " + head
+    mail = read_mail(data + b"\n\nBEGIN:VCALENDAR\nMETHOD:REPLY\nEND:VCALENDAR\n--b--\n", LIMITS)
+    assert (mail.kind, mail.calendar) == (kind, method)
