@@ -40,6 +40,13 @@ from gateway.transport import Push, Transport
 T = TypeVar("T")
 
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+TROUBLE = frozenset(
+    {
+        "fatal_error", "internal_error", "ratelimited", "request_timeout", "server_error", "service_unavailable",
+        "temporarily_unavailable",
+    }
+)  # fmt: skip
+"""Errors of a token server that are over by themselves; some servers answer 200 with any of theirs."""
 LOOK_AGAIN_S = 0.2
 """While another node renews."""
 
@@ -301,7 +308,9 @@ def asking(grant: Grant, refresh: str | None) -> Flow[Granted]:
 def answered(reply: Reply) -> Granted:
     """Raises SendError."""
     said = _object(reply.body)
-    if reply.status == 200:
+    code = said.get("error")
+    code = code if isinstance(code, str) and CODE.fullmatch(code) else None
+    if reply.status == 200 and code is None:
         try:
             granted = msgspec.convert(said, Granted, strict=False)
         except msgspec.ValidationError:
@@ -309,11 +318,9 @@ def answered(reply: Reply) -> Granted:
         if granted.access_token:
             return granted
         raise Unavailable("the token server gave an empty token")
-    code = said.get("error")
-    code = code if isinstance(code, str) and CODE.fullmatch(code) else None
     if reply.status == 429:
         raise Throttled("the token server", provider_code=code, retry_after_s=_seconds(reply))
-    if reply.status in (400, 401, 403) and code not in ("temporarily_unavailable", "server_error"):
+    if reply.status in (200, 400, 401, 403) and code not in TROUBLE:
         raise CredentialsRefused("the grant", provider_code=code)
     raise Unavailable("the token server", provider_code=code or str(reply.status), retry_after_s=_seconds(reply))
 

@@ -71,6 +71,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     app_token: Annotated[
         Secret | None, Meta(description="App-level token (`xapp-...`); events then come over Socket Mode.")
     ] = None
+    refresh_token: Annotated[
+        Secret | None, Meta(description="In place of `bot_token`, for an app whose tokens rotate (`xoxe-1-...`).")
+    ] = None
+    client_id: Annotated[str | None, Meta(description="Client ID of the app, for `refresh_token`.")] = None
+    client_secret: Annotated[Secret | None, Meta(description="Client secret of the app, for `refresh_token`.")] = None
     bot_user_id: Annotated[
         str | None, Meta(description="ID of the app's own user (`U...`), for what does not tell it.")
     ] = None
@@ -97,11 +102,18 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (ChannelSpec(ChannelId(endpoint_id), self.team_id),)
 
     def credentials(self) -> Mapping[str, str | Grant]:
-        tokens = {"bot_token": self.bot_token, "app_token": self.app_token}
-        return {name: token for name, token in tokens.items() if token}
+        tokens: dict[str, str | Grant | None] = {"bot_token": self._grant() or self.bot_token}
+        return {name: token for name, token in (tokens | {"app_token": self.app_token}).items() if token}
+
+    def _grant(self) -> Grant | None:
+        """See https://docs.slack.dev/authentication/using-token-rotation"""
+        if not (self.refresh_token and self.client_id and self.client_secret):
+            return None
+        return Grant(token_url=Api(self.api_url).url("oauth.v2.access"), client_id=self.client_id,
+                     client_secret=self.client_secret, refresh_token=self.refresh_token)  # fmt: skip
 
     def problems(self) -> Sequence[str]:
-        found = [f"{key} is missing" for key in ("team_id", "bot_token") if not getattr(self, key)]
+        found = [] if self.team_id else ["team_id is missing"]
         if not self.signing_secrets and not self.app_token:
             found.append("signing_secrets is missing (or app_token, for Socket Mode)")
         if self.team_id and not self.team_id.isalnum():
@@ -114,8 +126,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _token_problems(config: Config) -> Sequence[str]:
-    """The two are easily taken for each other; their beginnings are no secret."""
-    found = []
+    """They are easily taken for each other; their beginnings are no secret."""
+    rotating = {"refresh_token": config.refresh_token, "client_id": config.client_id,
+                "client_secret": config.client_secret}  # fmt: skip
+    found = [f"{key} is missing, as the bot's token rotates" for key, told in rotating.items()
+             if not told and any(rotating.values())]  # fmt: skip
+    if not config.bot_token and not any(rotating.values()):
+        found.append("bot_token is missing")
+    if config.bot_token and config.refresh_token:
+        found.append("bot_token and refresh_token: only one of them, as a token that rotates is soon another")
     if config.bot_token and config.bot_token.startswith(("xapp-", "xoxp-")):
         found.append("bot_token must be the one that begins with xoxb-")
     if config.app_token and config.app_token.startswith(("xoxb-", "xoxp-")):

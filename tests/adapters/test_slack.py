@@ -5,16 +5,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.base import ChannelSpec, PullSource, SocketModeSource
+from adapters.base import ChannelSpec, Grant, PullSource, SocketModeSource
 from adapters.slack import CAPABILITIES, Config, Slack
 from normalizer.ids import ChannelId, EndpointId
 from tests.adapters.slack.support import APP_TOKEN, CONFIG, TOKEN
 
 FULL: dict[str, Any] = {"team_id": "T1", "bot_token": "xoxb-1", "signing_secrets": ["s"]}
+ROTATING = {"bot_token": None, "refresh_token": "xoxe-1", "client_id": "1.2", "client_secret": "s3cret"}
 
 
 def test_complete() -> None:
-    """By HTTP, by Socket Mode, or ready for both."""
+    """By HTTP, by Socket Mode, or ready for both; with a token that stays or one that rotates."""
+    assert msgspec.convert(FULL | ROTATING, Config).problems() == []
     assert msgspec.convert(FULL, Config).problems() == []
     assert msgspec.convert(FULL | {"signing_secrets": [], "app_token": "xapp-1"}, Config).problems() == []
     assert CONFIG.problems() == []
@@ -29,6 +31,10 @@ def test_complete() -> None:
         ({"bot_token": "xapp-1"}, "xoxb-"),
         ({"bot_token": "xoxp-1"}, "xoxb-"),
         ({"app_token": "xoxb-1"}, "xapp-"),
+        ({"refresh_token": "xoxe-1"}, "client_id is missing"),
+        ({"bot_token": None, "refresh_token": "xoxe-1", "client_id": "1.2"}, "client_secret is missing"),
+        ({"client_id": "1.2", "client_secret": "s"}, "refresh_token is missing"),
+        (ROTATING | {"bot_token": "xoxb-1"}, "only one of them"),
         ({"signing_secrets": []}, "signing_secrets is missing"),
         ({"history_channels": ["general"]}, "general"),
         ({"history_channels": ["C1 x"]}, "no ID"),
@@ -83,6 +89,15 @@ def test_credentials() -> None:
     """By the names that calls use; absent when not set."""
     assert CONFIG.credentials() == {"bot_token": TOKEN, "app_token": APP_TOKEN}
     assert Config().credentials() == {}
+
+
+def test_a_token_that_rotates() -> None:
+    """It is got for calls under the same name."""
+    config = msgspec.convert(FULL | ROTATING, Config)
+    assert config.credentials() == {
+        "bot_token": Grant(token_url="https://slack.com/api/oauth.v2.access", client_id="1.2", client_secret="s3cret",
+                           refresh_token="xoxe-1")
+    }  # fmt: skip
 
 
 def test_sources() -> None:

@@ -251,8 +251,10 @@ async def test_a_token_that_a_provider_refused_is_renewed(place: Place) -> None:
 # --- trouble ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_refused_rests_before_it_is_tried_again(place: Place) -> None:
-    place.server.then(Answer(400, body=b'{"error":"invalid_grant"}'), token("one"))
+@pytest.mark.parametrize("status", [400, 200])
+async def test_what_is_refused_rests_before_it_is_tried_again(place: Place, status: int) -> None:
+    """Also by servers that say so in a success (Slack's)."""
+    place.server.then(Answer(status, body=b'{"ok":false,"error":"invalid_grant"}'), token("one"))
     assert (await place.refused(CredentialsRefused)).provider_code == "invalid_grant"
     place.clock.advance(SETTINGS.refused_pause_s - 1)
     await place.refused(CredentialsRefused)
@@ -261,7 +263,10 @@ async def test_what_is_refused_rests_before_it_is_tried_again(place: Place) -> N
     assert await place.token() == "one"
 
 
-@pytest.mark.parametrize("trouble", [Answer(503), Answer(200, body=b"<html>"), HangUp(), Silent()])
+@pytest.mark.parametrize(
+    "trouble",
+    [Answer(503), Answer(200, body=b"<html>"), Answer(200, body=b'{"error":"ratelimited"}'), HangUp(), Silent()],
+)
 async def test_trouble_of_the_server_is_no_doubt_about_the_message(place: Place, trouble: Any) -> None:
     place.settings = CredentialSettings(timeout_ms=100)
     place.boot()
