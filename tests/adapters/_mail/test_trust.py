@@ -28,6 +28,38 @@ def mail(*fields: str | tuple[str, str], sender: str = "joe@x.example") -> Mail:
             ),
             True,
         ),
+        (
+            "of a domain that it writes in letters",
+            mail(PASS.replace("x.example", "bücher.example"), sender="joe@xn--bcher-kva.example"),
+            True,
+        ),
+        (
+            "in what a stranger said",
+            mail('mx.shop.example; spf=pass smtp.mailfrom="a; dmarc=pass header.from=x.example"@e'),
+            False,
+        ),
+        (
+            "in what a stranger said, escaped",
+            mail('mx.shop.example; spf=pass smtp.mailfrom="\\"a; dmarc=pass header.from=x.example\\"@e"'),
+            False,
+        ),
+        (
+            "in what a stranger said, without an end",
+            mail('mx.shop.example; spf=pass smtp.mailfrom="a; dmarc=pass header.from=x.example'),
+            False,
+        ),
+        (
+            "a stranger's word is one property",
+            mail('mx.shop.example; dkim=pass reason="a header.d=x.example" header.d=evil.example'),
+            False,
+        ),
+        (
+            "a stranger opens a comment",
+            mail('mx.shop.example; spf=pass smtp.mailfrom="("@e; dmarc=fail; dkim=pass header.d=x.example'),
+            False,
+        ),
+        ("failed and passed", mail(PASS + "; dmarc=fail header.from=x.example"), False),
+        ("in quotes", mail('mx.shop.example; dmarc=pass header.from="x.example"'), True),
         ("in a comment only", mail("mx.shop.example; spf=pass (dmarc=pass header.from=x.example)"), False),
         ("DMARC failed, though DKIM passed", mail(FAIL + "; dkim=pass header.d=x.example"), False),
         ("DMARC of another From", mail(PASS.replace("x.example", "y.example")), False),
