@@ -265,7 +265,7 @@ def ask(call: HttpCall, type: type[T], codes: Codes) -> Flow[T]:
     if not 200 <= reply.status < 300:
         raise send_error(reply, codes)
     try:
-        return msgspec.json.decode(reply.body, type=type)
+        return msgspec.json.decode(reply.body, type=type, strict=False)  # a number may be a text
     except (msgspec.DecodeError, RecursionError):
         raise NoAnswer(f"status {reply.status} with an unreadable body") from None
 
@@ -292,7 +292,7 @@ class _ErrorAnswer(Struct, frozen=True):
     code: int | None = None
 
 
-_read_error = msgspec.json.Decoder(_ErrorAnswer)
+_read_error = msgspec.json.Decoder(_ErrorAnswer, strict=False)
 
 
 def send_error(reply: Reply, codes: Codes) -> SendError:

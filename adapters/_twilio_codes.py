@@ -8,13 +8,14 @@ See https://www.twilio.com/docs/api/errors
 
 from collections.abc import Mapping
 
-from adapters._twilio import COMMON, UNKNOWN, Codes, Meaning
+from adapters._twilio import COMMON, UNKNOWN, Codes, Meaning, build
 from adapters.base import (
     ChannelBlocked,
     CredentialsRefused,
     MediaFailed,
     OptedOut,
     Refused,
+    SendError,
     TemplateRefused,
     Throttled,
     Unavailable,
@@ -102,3 +103,11 @@ def failure(code: str) -> Failure:
     if known is None:
         return Failure(Refused.code, UNKNOWN, code[:32] or None)
     return Failure(known.error.code, known.text, code)
+
+
+def refusal(code: int | None) -> SendError:
+    """Of a message that was taken and failed at once: no status callback will tell."""
+    known = None if code is None else _ALL.get(code)
+    if known is None:
+        return Refused(UNKNOWN, provider_code=None if code is None else str(code))
+    return build(known, str(code))

@@ -19,7 +19,8 @@ PAGE = 100
 """Messages of one page."""
 CLOCKS = timedelta(seconds=30)
 """So far Twilio's clock may be behind ours; and its times are whole seconds."""
-_NOT_OUT = frozenset({"failed", "undelivered", "canceled"})
+NOT_OUT = frozenset({"failed", "undelivered", "canceled"})
+"""What became of a message that did not go out."""
 _BETWEEN = {"To": "to", "From": "from", "MessagingServiceSid": "messaging_service_sid"}
 Row = dict[str, Any]
 
@@ -56,7 +57,7 @@ def taken(api: Api, fields: Mapping[str, str], since: datetime) -> Flow[list[Row
 def _is_out(row: Row, since: datetime) -> bool:
     """A call sent it, no answer to a webhook did, and it has not failed."""
     created = rfc2822(row.get("date_created"))
-    ours = row.get("direction") == "outbound-api" and row.get("status") not in _NOT_OUT and bool(row.get("sid"))
+    ours = row.get("direction") == "outbound-api" and row.get("status") not in NOT_OUT and bool(row.get("sid"))
     return ours and created is not None and created >= since - CLOCKS
 
 

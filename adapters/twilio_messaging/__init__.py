@@ -19,7 +19,6 @@ from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId, ExternalId
 
 CAPABILITIES = base.Capabilities(
-    answers="stored",
     ordered=False,
     echo=True,
     text_limit=TEXT_MAX,

@@ -1,6 +1,6 @@
 """A webhook, or a message that was found by asking, to its envelope.
 
-Rule: what has a status other than `received` is about a message of ours; everything else with an id is a message.
+Rule: what has a status other than `received`, or our key, is about a message of ours; all else with an id is a message.
 Rule: the same message gives the same envelope id and key whether it was told or found. What was found lacks what was
 tapped, quoted and advertised: it carries the failure `recovered`.
 Rule: a message that Twilio has answered itself (STOP) is `observed`: whatever we sent would be refused.
@@ -63,7 +63,7 @@ def parse(raw: RawInbound, accounts: Accounts) -> list[e.Envelope]:
         what = form.text("Level", "EventType")[:MAX_WORD] or "unknown"
         return [envelope(raw, CHANNEL_TYPE, e.Unsupported(what=what, visible=False), form.slice(), account=notices)]
     status = form.text("MessageStatus", "SmsStatus").lower()
-    is_ours = status not in ("", "received", "receiving")
+    is_ours = status not in ("", "received", "receiving") or bool(query_of(raw).text(ECHO))
     return [_receipt(raw, form, status, accounts) if is_ours else _message(raw, form, accounts)]
 
 
@@ -193,7 +193,7 @@ def _location(form: Form) -> e.Location | None:
 
 def _files(form: Form) -> tuple[tuple[e.MediaPart, ...], tuple[e.Failure, ...]]:
     count = form.text("NumMedia")
-    counted = min(int(count), MAX_MEDIA) if re.fullmatch(r"[0-9]{1,9}", count) else 0
+    counted = int(count) if re.fullmatch(r"[0-9]{1,9}", count) else 0
     named = [place for place in range(MAX_MEDIA) if form.text(f"MediaUrl{place}")]
     media = [_media(form.text(f"MediaUrl{place}"), form.text(f"MediaContentType{place}")) for place in named]
     missing = counted - len(media)

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from adapters import base
 from adapters._plain import coordinates, link, plain
-from adapters._twilio import addressed, ask, build
-from adapters._twilio_codes import CODES
+from adapters._twilio import addressed, ask
+from adapters._twilio_codes import CODES, refusal
 from adapters._twilio_content import Content, create, offered
-from adapters._twilio_messages import taken
+from adapters._twilio_messages import NOT_OUT, taken
 from adapters.base import Flow, Refused, SendContext, Sent
 from adapters.twilio_messaging.config import RCS, Config, between, on_whatsapp
 from adapters.twilio_messaging.parse import ECHO
@@ -35,6 +35,7 @@ MAX_BYTES = {True: 16_000_000, False: 5_000_000}
 
 class _Made(Struct, frozen=True):
     sid: str | None = None
+    status: str | None = None
     error_code: int | None = None
 
 
@@ -80,8 +81,8 @@ def _step(config: Config, account: str, ctx: SendContext, steps: Sequence[Step])
         _, mark, overrides = (config.public_url or "").partition("#")
         fields["StatusCallback"] = f"{hook}?{urlencode({ECHO: ctx.echo_key})}{mark}{overrides}"
     made = yield from ask(config.api().post(config.api().url("/Messages.json"), fields), _Made, CODES)
-    if made.error_code and (known := CODES.get(made.error_code)):
-        raise build(known, str(made.error_code))
+    if made.error_code or made.status in NOT_OUT:
+        raise refusal(made.error_code)
     if not made.sid:
         raise base.NoAnswer("accepted without an id")
     return Sent((ExternalId(made.sid),), more=ctx.step + 1 < len(steps))

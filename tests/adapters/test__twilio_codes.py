@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters._twilio_codes import CODES, DAY_S, HOUR_S, failure
+from adapters._twilio_codes import CODES, DAY_S, HOUR_S, failure, refusal
 from adapters.base import Throttled
 
 ACT_ON = {
@@ -46,3 +46,20 @@ def test_failure(code: str, want: tuple[str, str | None]) -> None:
     found = failure(code)
     assert (found.code, found.provider_code) == want
     assert found.text
+
+
+@pytest.mark.parametrize(
+    ("code", "want"),
+    [
+        (30007, ("refused", "30007", None)),
+        (63018, ("throttled", "63018", 60.0)),
+        (20005, ("channel_blocked", "20005", None)),
+        (1, ("refused", "1", None)),
+        (None, ("refused", None, None)),
+    ],
+)
+def test_refusal(code: int | None, want: tuple[str, str | None, float | None]) -> None:
+    """What was taken and failed at once is certain, whatever its number."""
+    error = refusal(code)
+    assert (error.code, error.provider_code, error.retry_after_s) == want
+    assert error.certain
