@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tests.chaos.channels.slack import OverHttp
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+QUIET_S = 2.5
+"""An answer follows another one to the same conversation after a second."""
 BUTTON = {
     "type": "button",
     "action_id": "choice",
@@ -145,9 +148,15 @@ class _Scenes:
         self.slack.convert(room, "G0CHANGED", now())
 
     def _uninstalls(self) -> None:
-        """And put in again, so that what is under way can be finished."""
+        self._leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        """Once all is said: for the next minutes nothing is sent to a workspace that the app was taken out of."""
+        known = 0
+        while known < len(self.slack.world.said):
+            known = len(self.slack.world.said)
+            await asyncio.sleep(QUIET_S)
         self.slack.uninstall(now())
-        self.slack.world.is_installed = True
 
 
 def now() -> datetime:
