@@ -5,6 +5,7 @@ See https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-mes
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from adapters._twilio import Api, ask, rfc2822
 from adapters._twilio_codes import CODES
-from adapters.base import Flow
+from adapters.base import Flow, Refused
 
 PAGE = 100
 """Messages of one page."""
@@ -41,10 +42,10 @@ def listed(api: Api, query: Mapping[str, str], page: str = "") -> Flow[Listed]:
 
 
 def with_media(api: Api, row: Row) -> Flow[Row]:
-    """The row with its files, each with its URL, under `media`."""
+    """The row with its files, each with its URL, under `media`. Of files that were deleted the row has the number."""
     place, media = api.url(f"/Messages/{row['sid']}/Media"), list[Row]()
-    if has_files(row):
-        media = (yield from ask(api.get(f"{place}.json"), _Media, CODES)).media_list
+    with suppress(Refused):
+        media = (yield from ask(api.get(f"{place}.json"), _Media, CODES)).media_list if has_files(row) else []
     return {**row, "media": [{**one, "url": f"{place}/{one.get('sid')}"} for one in media]}
 
 

@@ -6,7 +6,7 @@ Setting it up: docs/adapters/twilio_messaging.md. In: parse.py. Out: send.py. Wh
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
+from msgspec.structs import replace
 
 from adapters import _twilio, _twilio_media, base
 from adapters._twilio_account import probe
@@ -36,8 +36,7 @@ class TwilioMessaging:
         self._accounts = tuple(config.accounts(endpoint_id).values())
         whatsapp = [account.startswith(WHATSAPP) for account in self._accounts]
         shows, hours = any(whatsapp) and config.indicators, 24 if all(whatsapp) else None
-        facts = {"window_hours": hours, "marks_read": shows, "shows_typing": shows}
-        self.capabilities = msgspec.structs.replace(CAPABILITIES, **facts)
+        self.capabilities = replace(CAPABILITIES, window_hours=hours, marks_read=shows, shows_typing=shows)
 
     @property
     def sources(self) -> tuple[base.PullSource, ...]:

@@ -16,7 +16,7 @@ import msgspec
 
 from adapters._twilio import Api, rfc2822
 from adapters._twilio_messages import Row, listed, with_media
-from adapters.base import Flow, Pulled, PulledItem
+from adapters.base import Flow, Pulled, PulledItem, Refused
 from adapters.twilio_messaging.config import account_of
 
 OVERLAP = timedelta(minutes=2)
@@ -28,25 +28,26 @@ def pull(api: Api, accounts: Collection[str], cursor: str | None, now: datetime)
         return Pulled(items=(), cursor=_text(now))
     since, newest, page = [*cursor.split(" ", 2), "", ""][:3]
     begin = datetime.fromisoformat(since) - OVERLAP
-    found = yield from listed(api, {"DateSent>": f"{begin:%Y-%m-%d}"}, page)
+    try:
+        found = yield from listed(api, {"DateSent>": f"{begin:%Y-%m-%d}"}, page)
+    except Refused:
+        if not page:
+            raise
+        return Pulled(items=(), cursor=since)  # that page is no more: the next look begins anew
     times = [at for row in found.messages if (at := _at(row))]
     latest = _text(max([*times, datetime.fromisoformat(newest or since)]))
     items = []
     for row in reversed(found.messages):
         if (_at(row) or begin) >= begin and _is_wanted(row, accounts):
-            items.append(_item((yield from with_media(api, row))))  # noqa: PERF401  it yields
+            body = msgspec.json.encode((yield from with_media(api, row)))
+            items.append(PulledItem(body=body, path="/messages", headers={"content-type": "application/json"}))
     more = bool(found.next_page_uri) and all(at >= begin for at in times)
-    after = f"{since} {latest} {found.next_page_uri}" if more else latest
-    return Pulled(items=tuple(items), cursor=after, more=more)
+    return Pulled(items=tuple(items), cursor=f"{since} {latest} {found.next_page_uri}" if more else latest, more=more)
 
 
 def _is_wanted(row: Row, accounts: Collection[str]) -> bool:
     ours = account_of(accounts, str(row.get("to") or ""), str(row.get("messaging_service_sid") or ""))
     return row.get("direction") == "inbound" and bool(row.get("sid")) and ours in accounts
-
-
-def _item(row: Row) -> PulledItem:
-    return PulledItem(body=msgspec.json.encode(row), path="/messages", headers={"content-type": "application/json"})
 
 
 def _at(row: Row) -> datetime | None:

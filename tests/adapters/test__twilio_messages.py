@@ -134,3 +134,10 @@ def test_files_have_their_places() -> None:
     found = drive(with_media(API, row(num_media="1")), [media]).value
     assert found is not None
     assert found["media"][0]["url"] == "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/SM1/Media/ME1"
+
+
+def test_files_that_were_deleted_hold_nothing_up() -> None:
+    """The message is told without them; trouble is still trouble."""
+    gone = Reply(404, {}, b'{"code":20404}')
+    assert drive(with_media(API, row(num_media="1")), [gone]).value == {**row(num_media="1"), "media": []}
+    assert isinstance(drive(with_media(API, row(num_media="1")), [Reply(503)]).error, SendError)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.base import CallContext, HttpCall, Pulled, PullSource, Reply
+from adapters.base import CallContext, HttpCall, Pulled, PullSource, Refused, Reply
 from tests.adapters.twilio_messaging.support import API, CONFIG, SERVICE, SMS, SUBJECT, WA
 from tests.kit import Driven, drive
 from tests.kit.cases import NOW
@@ -84,6 +84,13 @@ def test_a_look_of_several_pages() -> None:
         pulled(second)[1], page(row("SM6", 6), row("SM0", -9), then="/2010-04-01/Accounts/AC/Messages.json?Page=3")
     )
     assert pulled(third) == (["SM6"], "2026-01-02T03:09:00+00:00", False)
+
+
+@pytest.mark.parametrize("reply", [Reply(404, {}, b'{"code":20404}'), Reply(400, {}, b"{}")])
+def test_a_page_that_is_gone(reply: Reply) -> None:
+    """The next look begins where this one began, and nothing between is skipped."""
+    assert pulled(look(f"{CURSOR} 2026-01-02T03:09:00+00:00 /x?Page=3", reply)) == ([], CURSOR, False)
+    assert isinstance(look(CURSOR, reply).error, Refused)
 
 
 def test_the_last_page_ends_it() -> None:
