@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 LINE = 76
 """Characters of a line, where it can be folded at all (RFC 5322 §2.1.1 has 78, and 998 for what can not)."""
-WORD_BYTES = 45
-"""Of UTF-8 in one encoded word, which is then 72 characters long; 75 are allowed."""
+WORD_BYTES = 39
+"""Of UTF-8 in one encoded word: 64 characters, which fit a line together with the name of their field (RFC 2047 §2)."""
 NAME_MAX = 120
 SUBJECT_MAX = 240
 
@@ -39,7 +39,7 @@ def field(name: str, words: Sequence[str]) -> str:
 
 def unstructured(text: str) -> list[str]:
     """The words of a Subject. What would not come back as it was is encoded."""
-    text = one_line(text)[:SUBJECT_MAX]
+    text = one_line(text)[:SUBJECT_MAX].rstrip()
     words = text.split(" ")
     plain = text.isascii() and "=?" not in text and all(words) and max(map(len, words)) <= LINE
     return words if plain else list(encoded(text))

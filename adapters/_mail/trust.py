@@ -44,7 +44,7 @@ def _verdict(value: str, above: bool) -> Verdict:
 
 
 def _pieces(value: str) -> list[str]:
-    """Between semicolons, without comments. What stands in quotes is a stranger's word, so neither is looked for in there:
+    """Between semicolons, without comments. What stands in quotes is a stranger's word: nothing is looked for in it;
     anybody may send from `"; dmarc=pass"@evil.example`."""
     pieces, depth, place = [""], 0, 0
     while place < len(value):

@@ -19,6 +19,9 @@ from adapters.base import Malformed, RawInbound
 MAIL = ("email", "headers", "from", "text", "html")
 """A form with none of these is no mail."""
 OWN = (("From", "from"), ("To", "to"), ("Cc", "cc"), ("Subject", "subject"))
+DECODED = ("subject",)
+"""Fields of the form that are better than the mail's own, because `charsets` tells of them. Addresses are not: with its
+encoding gone, a name may look like another address."""
 
 _DKIM = re.compile(r"@?([a-z0-9.-]{1,253})\s*:\s*pass\b", re.IGNORECASE)
 _HEADER = re.compile(r"^([\x21-\x39\x3b-\x7e]{1,100}):[ \t]?(.*(?:\r?\n[ \t].*)*)", re.MULTILINE)
@@ -68,13 +71,13 @@ def _rebuilt(fields: Fields, form: Sequence[Field]) -> bytes:
 
 
 def _headers(texts: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """All fields as they stood in the mail; those that have a field of the form in its words."""
-    own = {name.lower(): texts[key] for name, key in OWN if texts.get(key)}
-    for name, value in _HEADER.findall(texts.get("headers", "")):
-        if name.lower() not in own:
-            yield name, value
+    """All fields as they stood in the mail, and what only the form has."""
+    better = {name for name in DECODED if texts.get(name)}
+    given = [pair for pair in _HEADER.findall(texts.get("headers", "")) if pair[0].lower() not in better]
+    yield from given
+    present = {name.lower() for name, _ in given}
     for name, key in OWN:
-        if texts.get(key):
+        if texts.get(key) and name.lower() not in present:
             yield name, texts[key]
 
 

@@ -41,6 +41,7 @@ from tests.kit import (
     check_rendered,
     check_survives,
 )
+from tests.kit.cases import ENDPOINT, NOW
 from tests.kit.contract import shown
 from tests.kit.forge import forged_body, forged_header
 
@@ -162,3 +163,12 @@ def test_too_many_events() -> None:
     raw = SUBJECT.raw(json.dumps([{}] * 2_001).encode(), beside={"content-type": "application/json"})
     with pytest.raises(Malformed, match="too many"):
         SUBJECT.adapter.parse(raw)
+
+
+def test_a_name_that_looks_like_an_address_when_its_encoding_is_gone() -> None:
+    """As SendGrid decodes it. The mail's own field is unambiguous."""
+    raw_field = "From: =?utf-8?q?=3Cboss=40bank.example=3E?= <eve@x.example>"
+    body, headers = posted(**{"from": "<boss@bank.example> <eve@x.example>"}, headers=f"{raw_field}\n", text="Hi")
+    raw = RawInbound(id="r", endpoint_id=ENDPOINT, origin="webhook", received_at=NOW, body=body, headers=headers)
+    (envelope,) = SUBJECT.adapter.parse(raw)
+    assert (str(envelope.party.address), envelope.party.name) == ("mailto:eve@x.example", "<boss@bank.example>")
