@@ -29,7 +29,7 @@ export class Counter {
   // --- frame ---
 
   build() {
-    this.name = h("input", { id: "agent-name", value: localStorage.getItem("sandbox:agent") || "Robin", maxlength: "40", size: "9",
+    this.name = h("input", { id: "agent-name", "aria-label": "Your name as an agent", value: localStorage.getItem("sandbox:agent") || "Robin", maxlength: "40", size: "9",
       oninput: () => localStorage.setItem("sandbox:agent", this.name.value) });
     this.list = h("ol", { class: "conversations", "aria-label": "Conversations" });
     this.rows = new Rows(this.list);
@@ -38,7 +38,7 @@ export class Counter {
     this.root.append(
       h("header", { class: "pane-head" }, h("h2", { id: "counter-title" }, icon("desk"), "Behind the counter"),
         h("p", { class: "hint" }, "One conversation per customer, read and answered through ", h("code", {}, "/v1"), "."),
-        h("div", { class: "who" }, h("label", { for: "agent-name" }, "You are"), this.name)),
+        h("div", { class: "who" }, h("label", { for: "agent-name" }, "You, the agent"), this.name)),
       this.body,
     );
     this.show();

@@ -13,7 +13,7 @@ export class Drawer {
     this.content = h("div", { class: "drawer-body" });
     this.rows = new Rows(this.content);
     this.curl = h("code", {});
-    this.button = h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.open() }, icon("bolt"), h("span", {}, "Failures"), h("i", { class: "dot", "aria-hidden": "true" }));
+    this.button = h("button", { type: "button", class: "button", title: "Failures", "aria-label": "Failures", "aria-haspopup": "dialog", onclick: () => this.open() }, icon("bolt"), h("span", {}, "Failures"), h("i", { class: "dot", "aria-hidden": "true" }));
     this.node = h("dialog", { class: "dialog drawer", "aria-labelledby": "drawer-title" }, h("header", {}, h("h2", { id: "drawer-title" }, "Let a provider fail"), iconButton("close", "Close", () => this.node.close())),
       h("section", {}, h("label", { class: "which-provider" }, h("span", {}, "The provider of"), this.choice)), this.content,
       h("section", { class: "script" }, h("h3", {}, "The same from a shell"), this.curl),

@@ -12,7 +12,7 @@ export class People {
     this.chosen = chosen;
     this.who = h("select", { id: "who", "aria-label": "Which customer you are", onchange: () => this.select(this.who.value) });
     const add = h("button", { type: "button", class: "button small", "aria-label": "New customer", title: "New customer", onclick: () => this.add(add) }, icon("plus"), h("span", {}, "New"));
-    root.append(h("label", { for: "who" }, "You are"), this.who, h("span", { class: "anchor" }, add));
+    root.append(h("label", { for: "who" }, "You, the customer"), this.who, h("span", { class: "anchor" }, add));
   }
 
   get person() {

@@ -15,6 +15,8 @@ const NEWS_S = 20;
 const SIDE = [["shop", "globe", "Web site"], ["mail", "mail", "Mail"], ["call", "call", "Call"], ["room", "hash", "Slack"]];
 const PANES = [["phone", "phone", "Phone"], ...SIDE, ["counter", "desk", "Counter"]];
 
+const away = document.getElementById("away");
+
 const memory = (key, value) => {
   try {
     if (value !== undefined) localStorage.setItem(`sandbox:${key}`, value);
@@ -170,7 +172,7 @@ class App {
     if (memory("theme")) document.documentElement.dataset.theme = memory("theme");
     this.frame.addEventListener("load", () => this.dress());
     document.getElementById("tools").append(
-      h("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => this.ideas.showModal() }, icon("bulb"), h("span", {}, "What to try")), this.drawer.button, theme);
+      h("button", { type: "button", class: "button", title: "What to try", "aria-label": "What to try", "aria-haspopup": "dialog", onclick: () => this.ideas.showModal() }, icon("bulb"), h("span", {}, "What to try")), this.drawer.button, theme);
     for (const dialog of [this.ideas, this.drawer.node]) dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
@@ -224,23 +226,30 @@ class App {
         this.counter.nudge();
         for (const place of this.places) place.follow.refresh();
         if (this.drawer.node.open || this.drawer.failing) await this.drawer.look();
-        document.body.classList.remove("offline");
+        if (!away.hidden) await this.back();
       } catch {
-        document.body.classList.add("offline");
+        away.hidden = false;
         await pause(1000);
       }
     }
   }
+
+  /** The same demo goes on; one that was begun anew has nothing of what this page shows. */
+  async back() {
+    const { token } = await call("GET", API);
+    if (token !== this.counter.token) location.reload();
+    away.hidden = true;
+  }
 }
 
 async function begin() {
-  try {
-    new App(await call("GET", API));
-  } catch (error) {
-    console.warn(error);
-    await pause(1000);
-    await begin();
+  let state = null;
+  while (!state) {
+    state = await call("GET", API).catch(() => null);
+    away.hidden = Boolean(state);
+    if (!state) await pause(1000);
   }
+  new App(state);
 }
 
 begin();
