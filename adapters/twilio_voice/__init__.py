@@ -37,7 +37,7 @@ from adapters.twilio_voice.parse import caller_in, parse, turn_id
 from adapters.twilio_voice.plan import Nothing, Planner, Step, Told, Voicemail
 from adapters.twilio_voice.send import Line, fetch, probe, send
 from adapters.twilio_voice.ticket import Tickets
-from adapters.twilio_voice.twiml import Scene, Writer
+from adapters.twilio_voice.twiml import Scene, Writer, live_url
 from adapters.twilio_voice.wire import OVER, call_of, dialable, whole
 from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId
@@ -54,7 +54,7 @@ CAPABILITIES = Capabilities(
     echo=True,
     streams=True,
     text_limit=6_000,
-    sends=frozenset({"text", "choices_offered", "audio", "voice"}),
+    sends=frozenset({"text", "choices_offered", "choice_made", "audio", "voice"}),
     content_types=frozenset({FORM}),
 )
 
@@ -79,6 +79,8 @@ class TwilioVoice:
 
     def verify(self, raw: RawInbound) -> Reply | LegRead | None:
         url = signed_url(raw, self.config.public_url)
+        if raw.origin == "live":
+            url = live_url(url)
         try:
             self._signatures.check(raw, url)
         except Unauthentic:
@@ -116,7 +118,7 @@ class TwilioVoice:
 
     def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
         if raw.origin == "live":
-            return Reply()
+            return Reply(body=b"" if outcome is not None else live.unheard(raw.body))
         if raw.path in TOLD:
             return NOTHING
         try:

@@ -15,7 +15,7 @@ import msgspec
 from adapters.base import Bind, Close, Heard, Keep, Malformed, RawInbound, Say, Wire
 from adapters.twilio_voice.parse import turn_id
 from adapters.twilio_voice.plan import Lines, handoff, reason_of
-from adapters.twilio_voice.speech import recordings, spoken, token, words
+from adapters.twilio_voice.speech import keys, recordings, spoken, token, words
 from adapters.twilio_voice.ticket import Tickets
 from adapters.twilio_voice.wire import (
     TYPE,
@@ -203,7 +203,7 @@ def broken_off() -> bytes:
 
 
 def show(line: Wire, takeover: str) -> bytes | None:
-    """The frame of a line. Only the first recording of a message can be played in it; `send` refuses others."""
+    """The frame of a line. Only one recording or one row of keys can be played in it; `send` refuses others."""
     envelope = line.envelope
     if envelope.direction == "in" or line.withdrawn:
         return None
@@ -227,6 +227,8 @@ def show(line: Wire, takeover: str) -> bytes | None:
 
 
 def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes | None:
+    if pressed := keys(parts):
+        return _frame(type="sendDigits", digits=pressed[0])
     urls = played(parts, line)
     text = words(parts)
     if urls and not text:
@@ -241,6 +243,12 @@ def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes |
 def played(parts: tuple[Part, ...], line: Wire) -> tuple[str, ...]:
     stored = [part.media.stored or "" for part in recordings(parts)]
     return tuple(line.media_urls[one] for one in stored if one in line.media_urls)
+
+
+def unheard(body: bytes) -> bytes:
+    """To a turn that could not be kept: nobody would answer it here."""
+    frame = frame_of(body)
+    return _end("agent") if frame is not None and kind_of(frame) == "prompt" else b""
 
 
 def farewell() -> bytes:

@@ -66,7 +66,8 @@ class Arrived:
         self.caller = caller_in(self.form, self.query)
 
     def envelope(self, body: Body, *, key: str | None = None, at: datetime | None = None,
-                 external_id: str | None = None, echo_key: str | None = None) -> Envelope:  # fmt: skip
+                 external_id: str | None = None, echo_key: str | None = None,
+                 locale: str | None = None) -> Envelope:  # fmt: skip
         """`key`: of the event, below the call's own id; None: this very request."""
         full = f"{self.call}/{key}" if key else ""
         name = self.form.text("CallerName").strip() or None
@@ -83,6 +84,7 @@ class Arrived:
             external_id=ExternalId(external_id) if external_id else None,
             dedupe_keys=(full,) if full else (),
             echo_key=echo_key,
+            locale=locale,
             body=body,
             raw=self.form.slice(),
         )
@@ -183,7 +185,7 @@ def _turned(it: Arrived) -> Sequence[Envelope]:
 def _turn(it: Arrived, message: Message) -> Envelope:
     """Its id names the call: whoever answers finds the call by it."""
     assert it.call is not None
-    return it.envelope(message, external_id=turn_id(it.call, it.raw.id))
+    return it.envelope(message, external_id=turn_id(it.call, it.raw.id), locale=it.form.text("Language") or None)
 
 
 def turn_id(call: str, unique: str) -> str:

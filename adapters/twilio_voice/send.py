@@ -5,6 +5,7 @@ Rule: a call that was perhaps placed is looked for before another one is placed.
 Rule: where nobody is on the line, that is said: a voice has no mailbox.
 """
 
+import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -33,7 +34,7 @@ from adapters.base import (
 from adapters.twilio_voice.codes import CODES
 from adapters.twilio_voice.config import Config
 from adapters.twilio_voice.parse import call_in
-from adapters.twilio_voice.speech import recordings, words
+from adapters.twilio_voice.speech import keys, recordings, words
 from adapters.twilio_voice.twiml import Scene, Writer
 from adapters.twilio_voice.wire import Caller, dialable
 from normalizer.envelope import (
@@ -63,6 +64,7 @@ LINE_WAIT_S = 3.0
 """A line that was lost comes back within this time, or it does not."""
 STATUS_EVENTS = ("initiated", "ringing", "answered", "completed")
 LOOK_BACK = timedelta(minutes=2)
+KEYS = re.compile(r"[0-9*#w]{1,200}")
 LIVE = frozenset({"queued", "ringing", "in-progress"})
 
 
@@ -99,7 +101,7 @@ class Line(Struct, frozen=True, kw_only=True):
 def send(line: Line, message: Envelope, ctx: SendContext) -> Flow[Sent]:
     match message.body:
         case Message(parts=parts):
-            _check(parts)
+            _check(parts, line.config)
             if ctx.step > 0:
                 return Sent()
             return (yield from _say(line, message, words(parts), ctx))
@@ -112,9 +114,12 @@ def send(line: Line, message: Envelope, ctx: SendContext) -> Flow[Sent]:
             raise Refused(f"a call has no way to show {type(body).__name__}")
 
 
-def _check(parts: tuple[Part, ...]) -> None:
+def _check(parts: tuple[Part, ...], config: Config) -> None:
     if any(isinstance(part, Template) for part in parts):
         raise TemplateRefused("a call has no templates")
+    if pressed := keys(parts):
+        _check_keys(parts, pressed[0], config)
+        return
     text, played = words(parts).strip(), recordings(parts)
     if not text and not played:
         raise Refused("there is nothing that can be spoken")
@@ -122,6 +127,13 @@ def _check(parts: tuple[Part, ...]) -> None:
         raise Refused("a recording is played by itself: one in a message, and no words beside it")
     if any(part.media.stored is None for part in played):
         raise MediaFailed("the recording is not stored here")
+
+
+def _check_keys(parts: tuple[Part, ...], pressed: str, config: Config) -> None:
+    if config.mode != "relay":
+        raise Refused("keys are pressed over a relay only")
+    if len(parts) > 1 or not KEYS.fullmatch(pressed):
+        raise Refused("keys are pressed by themselves: 0 to 9, * and #, and w for half a second")
 
 
 def _say(line: Line, message: Envelope, text: str, ctx: SendContext) -> Flow[Sent]:

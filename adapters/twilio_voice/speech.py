@@ -7,7 +7,7 @@ Rule: whatever comes in, what goes out is legal in XML and in JSON, on one line.
 import re
 from urllib.parse import urlsplit
 
-from normalizer.envelope import Audio, ChoicesOffered, Part, Text, Voice
+from normalizer.envelope import Audio, ChoiceMade, ChoicesOffered, Part, Text, Voice
 
 MAX_CHARS = 12_000
 """Of one text; a quarter of an hour aloud."""
@@ -74,6 +74,11 @@ def _words(part: Part) -> str:
             return "\n".join([text, *shown])
         case _:
             return ""
+
+
+def keys(parts: tuple[Part, ...]) -> tuple[str, ...]:
+    """What is pressed rather than read: a choice on the other side's telephone."""
+    return tuple(part.id for part in parts if isinstance(part, ChoiceMade))
 
 
 def recordings(parts: tuple[Part, ...]) -> tuple[Audio | Voice, ...]:

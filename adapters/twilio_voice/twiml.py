@@ -37,6 +37,7 @@ from adapters.twilio_voice.plan import (
 from adapters.twilio_voice.speech import spoken
 from adapters.twilio_voice.ticket import Ticket, Tickets, ticket
 from adapters.twilio_voice.wire import Caller
+from normalizer.address import Scheme
 
 SAY_CHARS = 3_000
 """Of one `<Say>`; Twilio takes 4,096."""
@@ -126,12 +127,14 @@ class Writer:
         if self._config.media_stream and first:
             self._stream(response, scene, fresh)
         connect = ConnectVerb(action=after, method="POST")
+        greeting = self._config.interruptible if step.greet else None
         relay = connect.conversation_relay(
             url=live_url(scene.base),
             welcome_greeting=spoken(self._config.say_greeting) if step.greet else None,
             language=self._config.language, voice=self._config.voice, hints=self._config.hints,
             tts_provider=self._config.tts_provider, transcription_provider=self._config.transcription_provider,
-            interruptible=self._config.interruptible, dtmf_detection=True,
+            interruptible=self._config.interruptible, welcome_greeting_interruptible=greeting,
+            dtmf_detection=True,
         )  # fmt: skip
         relay.parameter(name="ticket", value=fresh)
         response.append(connect)
@@ -173,7 +176,8 @@ class Writer:
     # --- people ---------------------------------------------------------------------------------------------------
 
     def _dial(self, response: VoiceResponse, to: str, scene: Scene) -> None:
-        shown = scene.caller.address.value if scene.caller.address.value.startswith("+") else self._config.account
+        address = scene.caller.address
+        shown = address.value if address.scheme is Scheme.TEL else self._config.account
         dial = DialVerb(
             action=self.url(scene, "/dial-done"), method="POST", timeout=self._config.dial_timeout_s,
             answer_on_bridge=True, caller_id=self._config.account if scene.caller.outward else shown,

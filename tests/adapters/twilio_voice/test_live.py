@@ -32,6 +32,7 @@ from tests.adapters.twilio_voice.support import (
     framed,
     message,
     our_ticket,
+    outcome,
     said,
     text,
     wanted,
@@ -294,6 +295,7 @@ END = '{"reason":"agent"}'
         (said(AUDIO), {"media_urls": URLS},
          {"type": "play", "source": URLS["aa"], "loop": 1, "interruptible": True, "preemptible": False}),
         (said(AUDIO), {}, None),
+        (said({"type": "choice_made", "id": "1w2#", "title": "1"}), {}, {"type": "sendDigits", "digits": "1w2#"}),
         (state("queue"), {}, {"type": "end", "handoffData": END}),
         (state("agent"), {}, None),
         (state("agent"), {"takeover": "phone"}, {"type": "end", "handoffData": END}),
@@ -330,9 +332,16 @@ def test_handoff_data_is_a_text() -> None:
 def test_the_rest_of_a_socket_is_silence() -> None:
     assert ADAPTER.synced(4) == b""
     assert ADAPTER.greet(None, NOW) == ()  # type: ignore[arg-type]
-    assert ADAPTER.respond(frame(PROMPT), None).body == b""
+    assert ADAPTER.respond(frame(PROMPT), outcome("ai")).body == b""
     assert ADAPTER.headers(frame(PROMPT)) == {}
     assert ADAPTER.limited(frame(PROMPT), 10) == b""
+
+
+def test_who_speaks_while_nothing_can_be_kept_goes_on_to_people() -> None:
+    """By the action's URL, which says that we have a problem where that lasts. Silence is no answer."""
+    assert json.loads(ADAPTER.respond(frame(PROMPT), None).body) == {"type": "end", "handoffData": END}
+    for other in ({"type": "dtmf", "digit": "1"}, {"type": "interrupt"}, SETUP, b"junk"):
+        assert ADAPTER.respond(frame(other), None).body == b""
 
 
 # --- the same, turn by turn ---------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ CASES = [
     case("the net below the relay", "/after", [own(event("session_ended"))], T),
     case("a spoken turn", "/turn", [own(said(text("where is my order")), external_id=f"{CALL}/raw-1")], T + "&a=3",
          SpeechResult=" where is my order ", Confidence="0.9"),
+    case("a spoken turn in another language", "/turn", [own(said(text("hola")), external_id=f"{CALL}/raw-1",
+         locale="es-ES")], T + "&a=3", SpeechResult="hola", Language="es-ES"),
     case("a turn of keys", "/turn", [own(said({"type": "choice_made", "id": "42", "title": "42"}),
          external_id=f"{CALL}/raw-1")], T + "&a=3", Digits="42", FinishedOnKey="#"),
     case("a turn without a word", "/turn", [own(event("silence"))], T + "&a=3", SpeechResult="", Digits=""),

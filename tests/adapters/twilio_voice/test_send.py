@@ -58,6 +58,10 @@ def choices(*titles: str) -> dict[str, Any]:
     return {"type": "choices_offered", "text": "Which?", "choices": [{"id": t, "title": t} for t in titles]}
 
 
+def keys(pressed: str) -> dict[str, Any]:
+    return {"type": "choice_made", "id": pressed, "title": pressed}
+
+
 REFUSED = {"class": "Refused", "code": "refused", "retryable": False, "certain": True}
 CASES = [
     open_line("a text", said(text("Hello."))),
@@ -68,8 +72,12 @@ CASES = [
     open_line("a voice message", said({"type": "voice", "media": {"stored": "aa"}})),
     open_line("a very long text", said(text("word " * 5000))),
     open_line("text with NUL", said(text("a\x00b"))),
+    open_line("keys for the line", said(keys("1w2#*"))),
+    open_line("keys that no telephone has", said(keys("1a")), **REFUSED),
+    open_line("no keys", said(keys("")), **REFUSED),
+    open_line("keys and words", said(text("press"), keys("1")), **REFUSED),
     open_line("the holder has changed", {"kind": "state_change", "state": "queue", "reason": "r"}, ids=()),
-    open_line("keys for the line", event("key", direction="out", detail="1#"), ids=()),
+    open_line("keys as an event", event("key", direction="out", detail="1#"), ids=()),
     open_line("another language", event("language", direction="out", detail="es-ES"), ids=()),
     open_line("we hang up", event("ended", direction="out"), ids=()),
     open_line("a picture can not be spoken", said({"type": "image", "media": {"stored": "aa"}}), **REFUSED),
@@ -141,6 +149,8 @@ def deserted_case(label: str, body: Any = HELLO, context: Any = None, replies: A
             replies=[Reply(200, {}, b'{"sid":"CA1","status":"completed"}')],
             calls=[{"method": "GET", "url": f"{API}/Calls/{CALL}.json"}], **GONE)),
         ({"mode": "gather"}, deserted_case("turn by turn: nobody has called yet", **GONE)),
+        ({"mode": "gather"}, OutboundCase("turn by turn: keys", message(said(keys("1"))), ctx(), (), (), (), REFUSED)),
+        ({"call_out": "any"}, deserted_case("keys are no reason to call", message(said(keys("1"))), **REFUSED)),
         ({"mode": "gather"}, deserted_case("turn by turn: no such call", context=ctx(),
             replies=[Reply(404, {}, b'{"code":20404}')],
             calls=[{"method": "GET", "url": f"{API}/Calls/{CALL}.json"}], **GONE)),

@@ -116,6 +116,14 @@ def test_a_handshake_is_signed_with_or_without_a_slash(signed: str) -> None:
     assert ADAPTER.verify(handshake(signed)) is None
 
 
+def test_a_handshake_at_an_address_with_a_path() -> None:
+    """The socket that we ask for is the one that is signed."""
+    by = adapter(public_url="https://x.example/gw/hooks/voice")
+    relay = ET.fromstring(document(by.respond(hook("", **ATTESTED), outcome("ai"))))[0][0]
+    assert relay.attrib["url"] == "wss://x.example/gw/live/voice"
+    assert by.verify(handshake(relay.attrib["url"])) is None
+
+
 def test_a_handshake_on_this_machine() -> None:
     raw = handshake("ws://127.0.0.1:8080/live/endpoint", public="http://127.0.0.1:8080/live/endpoint")
     assert ADAPTER.verify(raw) is None

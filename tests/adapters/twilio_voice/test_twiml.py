@@ -108,7 +108,8 @@ def test_the_relay() -> None:
     assert relay.attrib == {
         "url": "wss://gateway.example.org/live/endpoint", "welcomeGreeting": "Hello. How can I help you?",
         "language": "en-US", "voice": "en-US-Neural2-F", "ttsProvider": "Google", "transcriptionProvider": "Deepgram",
-        "hints": "throughline", "interruptible": "speech", "dtmfDetection": "true",
+        "hints": "throughline", "interruptible": "speech", "welcomeGreetingInterruptible": "speech",
+        "dtmfDetection": "true",
     }  # fmt: skip
     found = TICKETS.read(parameter.attrib["value"])
     assert parameter.attrib["name"] == "ticket"
@@ -153,7 +154,8 @@ def test_people_are_dialled(to: str, inner: str) -> None:
     assert inner in written(Dial("", to))
 
 
-@pytest.mark.parametrize(("number", "shown"), [(CALLER, CALLER), ("anonymous", NUMBER), ("client:ann", NUMBER)])
+@pytest.mark.parametrize(("number", "shown"), [(CALLER, CALLER), ("anonymous", NUMBER), ("client:ann", NUMBER),
+                                                (f"sip:{CALLER}@pbx.example", NUMBER)])  # fmt: skip
 def test_colleagues_see_who_calls(number: str, shown: str) -> None:
     address, evidence = who(number, CALL)
     scene = Scene(base=HOOK_URL, call=CALL, caller=Caller(address, evidence), now=NOW, ticket=OURS)

@@ -4,7 +4,8 @@ A prompt has no acknowledgement of its own: it counts as taken when its answer i
 by the action's URL; where nobody answers that in time, the number's own fallback speaks.
 
 Rule: no call is silent, and nobody hears of an application error.
-Rule: an answer is spoken once; after the line came back, what was said in its last seconds once more.
+Rule: an answer is spoken once, by itself, and in the call that it was asked for; after the line came back, what was
+said in its last seconds once more.
 """
 
 from __future__ import annotations
@@ -64,7 +65,6 @@ class Session(Struct):
     relay: Relay
     open: str = ""
     """An answer whose end was not told yet."""
-    is_mixed: bool = False
 
 
 class Voice(Hosted):
@@ -89,6 +89,8 @@ class Voice(Hosted):
         self._said: dict[str, Said] = {}
         self._asked: defaultdict[str, list[Said]] = defaultdict(list)
         """By session."""
+        self._call_of: dict[str, str] = {}
+        """By session, and by what was asked."""
         self._documents: dict[str, float] = {}
         """When a call got its latest document."""
 
@@ -124,6 +126,7 @@ class Voice(Hosted):
 
     def asks(self, customer: str, text: str, relay: Relay) -> list[str]:
         """The frames of a turn."""
+        self._call_of[text] = self._call_of[relay.sid]
         self._asked[relay.sid].append(self.say(customer, text))
         return relay.says(text)
 
@@ -244,6 +247,7 @@ class Voice(Hosted):
             async with self.dialled(relay.handshake()) as socket:
                 connected = True
                 self.sockets[call.sid], session = socket, Session(relay)
+                self._call_of[relay.sid] = call.sid
                 for frame in relay.opened(_now()):
                     await socket.send(frame)
                 async for data in socket:
@@ -284,23 +288,18 @@ class Voice(Hosted):
     # --- what is heard ------------------------------------------------------------------------------------------------
 
     def _take(self, call: Call, session: Session, data: str | bytes) -> None:
-        """Several answers may come into each other where one was late: what the provider's side says of such a cycle is
-        counted apart."""
         relay, world = session.relay, self.world_of(call)
         relay.take(data, _now())
         frame = json.loads(data)
         if frame["type"] == "text":
             token = frame["token"].strip()
             if token and session.open not in ("", token):
-                session.is_mixed = True
-                self.record.counts["answers that came into the middle of another"] += 1
+                self.record.wrong.append(f"spoken into another answer: {token}")
             if token or session.open:
-                self._hears(call, relay, token or session.open, closed=frame["last"] and not session.is_mixed)
+                self._hears(call, relay, token or session.open, closed=frame["last"])
             session.open = "" if frame["last"] else token
         for one in world.complaints:
-            if one.code == 64107 and session.is_mixed:
-                self.record.counts[f"complaints about those: {one.text}"] += 1
-            elif one.code != UNREACHED:
+            if one.code != UNREACHED:
                 self.record.wrong.append(f"the provider complains: {one.code} {one.text}")
         world.complaints.clear()
 
@@ -309,8 +308,8 @@ class Voice(Hosted):
 
     def _hears(self, call: Call, relay: Relay, text: str, *, closed: bool) -> None:
         said, hearings, at = self._said.get(text), self._hearings[text], time.monotonic()
-        if said is None:
-            self.record.counts["answers to what was left, heard in a later call"] += closed
+        if said is None or self._call_of[text] != call.sid:
+            self.record.wrong.append(f"an answer to what was said in another call: {text}")
             return
         if not hearings:
             said.acked_at = at

@@ -30,7 +30,7 @@ HANGS_UP, INTERRUPTS, PRESSES = 0.1, 0.2, 0.1
 ALPHABETS = ("", " grüße", " 你好", " مرحبا")
 LEFT = "a message"
 UNHEARD = ("Please call me back", "[voice]", LEFT)
-"""Answers to what was left with the menu: a later call may hear them, or none."""
+"""Nobody is on the line any more when what was left with the menu is answered."""
 
 
 def callers(line: Voice) -> Sequence[Caller]:
