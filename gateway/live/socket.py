@@ -137,8 +137,7 @@ class Socket:
             case WSMsgType.BINARY:
                 self.end(UNSUPPORTED, "text only")
             case WSMsgType.CLOSE if self.talk is not None:
-                # Who says goodbye has taken what was said before.
-                await self._sockets.heard(self.talk.unsure)
+                await self._sockets.heard(self.talk.last_words)
                 return False
             case _:
                 return False

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from adapters.base import Streams, Wire
 from gateway.streams import Sentence
-from normalizer.envelope import Envelope, Message
+from normalizer.envelope import Envelope, Message, StateChange
 from normalizer.ids import EnvelopeId
 from router.decide import asks_for_something
 
@@ -42,7 +42,7 @@ def is_left_over(line: Wire, asked: Asked) -> bool:
 
 
 class Talk:
-    __slots__ = ("_adapter", "_heard", "_open", "asked", "is_spoken_to", "turns", "unsure")
+    __slots__ = ("_adapter", "_heard", "_open", "_unsure", "asked", "is_spoken_to", "last_words", "turns")
 
     def __init__(self, adapter: Streams) -> None:
         self._adapter = adapter
@@ -53,8 +53,10 @@ class Talk:
         """The answer that is being heard: its end was not told yet."""
         self._heard: dict[EnvelopeId, int] = {}
         """How many characters of answers were heard here while they were written; of the last few."""
-        self.unsure: list[EnvelopeId] = []
+        self._unsure: list[EnvelopeId] = []
         """What was shown before its send was over; the last few."""
+        self.last_words: list[EnvelopeId] = []
+        """Such as were shown before a change of the holder: who parts after that has taken them."""
 
     def knows(self, id: EnvelopeId) -> bool:
         """Something of it was heard."""
@@ -98,9 +100,14 @@ class Talk:
             return self.broken_off() if is_open else []
         before = [] if is_open else self.broken_off()
         self._open = None
-        if line.status is None and isinstance(line.envelope.body, Message):
-            self.unsure = [*self.unsure[1 - MOST_UNSURE :], line.envelope.id]
+        self._remember(line)
         return [*before, frame]
+
+    def _remember(self, line: Wire) -> None:
+        if isinstance(line.envelope.body, StateChange):
+            self.last_words = self._unsure
+        elif line.status is None and isinstance(line.envelope.body, Message):
+            self._unsure = [*self._unsure[1 - MOST_UNSURE :], line.envelope.id]
 
     def broken_off(self) -> list[bytes]:
         """What is being heard ends here."""

@@ -9,7 +9,7 @@ import pytest
 from adapters.base import Wire
 from gateway.live.talk import MOST_HEARD_OF, MOST_UNSURE, Asked, Talk, is_left_over
 from gateway.streams import Sentence
-from normalizer.envelope import Body, CallEvent, Envelope, Message, Status, Text
+from normalizer.envelope import Body, CallEvent, Envelope, Message, StateChange, Status, Text
 from normalizer.ids import EndpointId, EnvelopeId, ExternalId
 from tests.gateway.phone import Phone
 
@@ -153,11 +153,16 @@ def test_the_first_turn_counts() -> None:
     assert talk.asked == Asked(7, 5)
 
 
-def test_what_is_unsure_is_remembered_and_not_all_of_it() -> None:
-    talk = talking()
+def test_last_words_are_those_before_a_change_of_the_holder_and_not_all_of_them() -> None:
+    talk, change = talking(), line(body=StateChange(state="queue", reason="r"))
     shown(talk, line(status=Status.SENT))
-    talk.shows(line(body=CallEvent(call=ExternalId("CA2"), event="ended")), b"{}", SHOW)
-    assert talk.unsure == []
+    talk.shows(line(body=CallEvent(call=ExternalId("CA2"), event="key")), b"{}", SHOW)
+    talk.shows(change, b"{}", SHOW)
+    assert talk.last_words == []
     for number in range(MOST_UNSURE + 3):
         shown(talk, line(id=str(number)))
-    assert talk.unsure == [str(number) for number in range(3, MOST_UNSURE + 3)]
+    talk.shows(change, None, SHOW)
+    assert talk.last_words == [], "nothing was to be seen of it"
+    talk.shows(change, b"{}", SHOW)
+    shown(talk, line(id="after"))
+    assert talk.last_words == [str(number) for number in range(3, MOST_UNSURE + 3)]

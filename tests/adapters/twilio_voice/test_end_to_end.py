@@ -291,6 +291,22 @@ async def test_what_was_heard_before_the_session_ended_is_recorded_as_said(tmp_p
         assert await them.said() == [(policy.handoff_text, Status.SENT)]
 
 
+async def test_what_was_said_while_he_hung_up_was_not_heard(tmp_path: Path) -> None:
+    """It crosses his farewell: nobody knows that he had it, so it is nothing that was said."""
+    async with telephones(tmp_path) as them:
+        await them.ring()
+        line = await them.dial()
+        await line.says("help", 1)
+        await them.settled("send")
+        limiter = them.place.house.performer._limiter
+        limiter.penalize(ChannelId("line"), None, them.place.core.clock.monotonic() + 0.2)
+        await them.interject("One more thing.")
+        await them.until(lambda: len(line.relay.cycles) == 2)
+        await line.socket.close()
+        await them.settled("send")
+        assert (await them.said())[-1] == ("One more thing.", Status.FAILED)
+
+
 async def test_people_take_over_and_the_call_goes_on_to_them(tmp_path: Path) -> None:
     async with telephones(tmp_path) as them:
         call = await them.ring()
