@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from adapters.webchat.simulator import Visitor
 from gateway.clock import Clock, Ids
@@ -25,7 +26,8 @@ def simulate(script: Script, data_dir: Path, url: str | None, show: Show) -> Non
         raise Failed(f"no demo has run in {data_dir}; start one with `throughline demo`, or name it with --url")
     try:
         asyncio.run(_run(script, base.rstrip("/"), show))
-    except aiohttp.ClientConnectionError:
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+        # Nobody is there, or somebody who is no demo.
         raise Failed(f"no demo answers at {base}; start one with `throughline demo`") from None
 
 

@@ -75,3 +75,14 @@ def test_without_a_demo_it_says_how_to_start_one(tmp_path: Path) -> None:
         simulate(script("whatsapp"), tmp_path, None, print)
     with pytest.raises(Failed, match="no demo answers at"):
         simulate(script("whatsapp"), tmp_path, f"http://127.0.0.1:{servers.free_port()}", print)
+
+
+@pytest.mark.parametrize("url", ["junk", "http://", "http://[", "ftp://127.0.0.1"])
+def test_what_is_no_address_is_told_like_one_where_nobody_answers(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Failed, match="no demo answers at"):
+        simulate(script("whatsapp"), tmp_path, url, print)
+
+
+async def test_a_page_that_is_no_demo_is_told_so(running: Demo, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="no demo answers at"):
+        await asyncio.to_thread(simulate, script("whatsapp"), tmp_path, f"{running.url}/sandbox/shop?", print)
