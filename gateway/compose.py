@@ -47,6 +47,9 @@ def processor(core: Core, owner: str, report: Report, reader: HeavyReader) -> Pr
     settings = ProcessSettings(
         batch=config.rooms.process_batch,
         batch_alone=config.rooms.process_batch_alone,
+        gather_ms=config.rooms.process_gather_ms,
+        hand_rows=config.rooms.process_hand_rows,
+        hand_bytes=config.rooms.process_hand_bytes,
         slice_ms=config.rooms.process_slice_ms,
         lease_ms=config.rooms.lease_ms,
         poll_ms=config.rooms.poll_ms,

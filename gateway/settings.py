@@ -90,6 +90,17 @@ class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Positive, Meta(description="Most messages in one transaction of room 2 while room 1 waits for the writer.")
     ] = 64
     process_batch_alone: Annotated[Positive, Meta(description="The same while it does not.")] = 256
+    process_gather_ms: Annotated[
+        Whole, Meta(description="Webhooks that come right after others wait so long for more of them.")
+    ] = 10
+    process_hand_rows: Annotated[
+        Whole,
+        Meta(
+            description="Inbound requests that room 1 may hand to room 2 at once; the rest waits in the database. "
+            "(SQLite.)"
+        ),
+    ] = 4_096
+    process_hand_bytes: Annotated[Whole, Meta(description="The same in bytes of memory.")] = 32 * 1024 * 1024
     parse_timeout_ms: Annotated[
         Positive, Meta(description="Time limit for reading one message of a heavy format (mail); then it is dead.")
     ] = 2_000

@@ -33,9 +33,39 @@ class Bell:
             self._event.clear()
 
 
+class IntakeBell(Bell):
+    """Room 2's. Rung when something new waits in the table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_to_look = True
+        self.prompt = Bell()
+        """Rung when that may be something that somebody waits for."""
+
+    def ring(self) -> None:
+        self._is_to_look = True
+        self.prompt.ring()
+        super().ring()
+
+    def nudge(self, *, is_prompt: bool) -> None:
+        """There is something to do, and nothing to look for."""
+        if is_prompt:
+            self.prompt.ring()
+        super().ring()
+
+    def look_again(self) -> None:
+        """The next look is due when the room comes to it."""
+        self._is_to_look = True
+
+    def looks(self) -> bool:
+        """Whether a look is due; asking is taking it on."""
+        due, self._is_to_look = self._is_to_look, False
+        return due
+
+
 class Wake:
     def __init__(self) -> None:
-        self.intake = Bell()
+        self.intake = IntakeBell()
         self.outbox = Bell()
         self.streams = Streams()
         self._legs: defaultdict[LegId, set[asyncio.Event]] = defaultdict(set)

@@ -6,21 +6,26 @@ Rule: trouble of the database is nobody's failure: the batch is kept and tried a
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from gateway.process.apart import Apart, NotNow
+from gateway.process.hands import Hands, is_prompt
 from gateway.process.identify import Raced
 from gateway.process.prepare import Item, Preparer
 from gateway.process.settle import Done, Rules, settle
 from gateway.store import intake
+from gateway.store.handover import Arrived, Taker
 from gateway.store.intake import Claimed, Dead, LostClaim
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.wake import Wake
 
 LEASE_SHARE = 0.6
-"""Of a lease, for rows that are read apart: what is left is more than one row may take."""
+"""Of a lease, for rows that wait for us or are read apart: what is left is more than one row may take."""
+OVERDUE = 5
+"""Webhooks that wait for so many times as long as they are gathered go first."""
 MS_SHIFT = 20
 """An intake id is a time in milliseconds above 20 bits that tell rows of one millisecond apart."""
 
@@ -30,12 +35,25 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     """Of one transaction while room 1 waits for the writer."""
     batch_alone: int = 256
     """While it does not."""
+    gather_ms: int = 10
+    """Webhooks that come right after others wait so long for more of them."""
     slice_ms: int = 2
     lease_ms: int = 30_000
     poll_ms: int = 1_000
     max_attempts: int = 5
     max_claims: int = 50
     """A row that was claimed so often and never settled is what kills the process."""
+    hand_rows: int = 4096
+    """That room 1 may hand over before they are settled; the rest waits in the table."""
+    hand_bytes: int = 32 * 1024 * 1024
+
+
+class Looked(NamedTuple):
+    """What a look into the table gave."""
+
+    rows: list[Claimed]
+    left: list[str] | None
+    """Lanes of which something waits even so; None: nobody asked."""
 
 
 class Processor:
@@ -60,6 +78,34 @@ class Processor:
         """Lanes whose rows are read apart, a task each."""
         self._stopping = False
         self._size = settings.batch
+        self._webhooks_at = 0
+        """When the next webhooks are taken, if they are not many before."""
+        self._look_at = 0
+        """When the table is looked into without being told to: timers become due, leases lapse."""
+        self._hands = Hands()
+        self._handover = store.hand_over(self._taker())
+
+    def _taker(self) -> Taker:
+        settings = self._settings
+        return Taker(owner=self._owner, lease_ms=settings.lease_ms, takes=self._takes, has_room=self._has_room,
+                     give=self._given)  # fmt: skip
+
+    def _has_room(self) -> bool:
+        """Asked on the writer's thread."""
+        return len(self._hands) < self._settings.hand_rows and self._hands.bytes < self._settings.hand_bytes
+
+    def _takes(self, row: Arrived) -> bool:
+        return row.kind == "raw" and (self._apart is None or not self._apart.takes(row))
+
+    def _given(self, rows: list[Claimed]) -> None:
+        self._add(rows)
+        self._wake.intake.nudge(is_prompt=any(map(is_prompt, rows)))
+
+    def _add(self, rows: list[Claimed]) -> None:
+        now = self._store.now()
+        if not self._hands.webhooks:
+            self._webhooks_at = max(self._webhooks_at, now)
+        self._hands.add(rows, now + int(self._settings.lease_ms * LEASE_SHARE))
 
     def stop(self) -> None:
         """Finishes what is claimed, then `run` returns."""
@@ -69,29 +115,85 @@ class Processor:
     async def run(self) -> None:
         while not self._stopping:
             if not await self._round():
-                await self._wake.intake.wait(self._settings.poll_ms / 1000)
-        # What was acknowledged just before the stop is settled too, as far as one round goes.
-        await self._round()
+                await self._rest()
+        # What was acknowledged just before the stop is settled too, as far as one look goes.
+        self._wake.intake.ring()
+        while await self._round() or self._hands:
+            self._webhooks_at = 0
         await asyncio.gather(*self._reading)
+
+    async def _rest(self) -> None:
+        if self._hands:
+            await self._wake.intake.prompt.wait((self._webhooks_at - self._store.now()) / 1000)
+        else:
+            await self._wake.intake.wait(self._settings.poll_ms / 1000)
 
     async def drain(self) -> None:
         """Until nothing is due. For tests and `replay`."""
-        while await self._round() or self._reading:
+        self._wake.intake.ring()
+        while await self._round() or self._reading or self._hands:
             await asyncio.gather(*self._reading)
+            self._webhooks_at = 0
+            self._wake.intake.ring()
 
     async def _round(self) -> bool:
-        try:
-            rows = await self._store.write(self._claim)
-        except StoreUnavailable:
-            return False
-        self._read_apart([row for row in rows if self._is_apart(row)])
-        items = [item for row in rows if not self._is_apart(row) for item in await self._read(row)]
+        """Whether there was anything to do."""
+        if self._hands.late(self._store.now()):
+            await self._let_go_of_all([])
+        found = await self._look()
+        rows = self._next()
+        items = [item for row in rows for item in await self._read(row)]
         try:
             await self._settle(items)
         except LostClaim:
             self._fenced()
-            await self._let_go(rows)
+            await self._let_go_of_all(rows)
+        else:
+            self._done(rows)
+        return bool(rows) or found
+
+    def _next(self) -> list[Claimed]:
+        """What somebody waits for goes first, if webhooks do not wait for too long. These are gathered: a round costs
+        the same for one as for ten, and keeps others waiting.
+        """
+        now, gather_ms = self._store.now(), self._settings.gather_ms
+        is_overdue = bool(self._hands.webhooks) and now >= self._webhooks_at + OVERDUE * gather_ms
+        if self._hands.prompts and not is_overdue:
+            return self._hands.take_prompts(self._settings.batch_alone)
+        if now < self._webhooks_at and self._hands.webhooks < self._settings.batch:
+            return []
+        rows = self._hands.take_webhooks(self._settings.batch_alone)
+        if rows:
+            self._webhooks_at = now + gather_ms
+        return rows
+
+    async def _look(self) -> bool:
+        """Into the table: for what was not handed over. Whether anything was there."""
+        if not self._is_to_look():
+            return False
+        try:
+            rows = (await self._store.write(self._look_into, then=self._looked)).rows
+        except StoreUnavailable:
+            self._wake.intake.look_again()
+            return False
+        self._look_at = self._store.now() + self._settings.poll_ms
+        if len(rows) == self._settings.batch_alone:
+            self._wake.intake.look_again()
+        self._read_apart([row for row in rows if self._is_apart(row)])
+        self._add([row for row in rows if not self._is_apart(row)])
         return bool(rows)
+
+    def _is_to_look(self) -> bool:
+        if self._handover is None:
+            return True
+        if self._wake.intake.looks() or self._store.now() >= self._look_at:
+            return True
+        return not self._hands and not self._handover.is_sure
+
+    def _done(self, rows: list[Claimed]) -> None:
+        if any(row.kind == "fact" for row in rows):
+            # Another fact of the same lane may have waited for it.
+            self._wake.intake.look_again()
 
     def _is_apart(self, row: Claimed) -> bool:
         return self._apart is not None and row.epoch <= self._settings.max_claims and self._apart.takes(row)
@@ -122,18 +224,40 @@ class Processor:
             rows = rows[1:]
         await self._let_go(rows)
 
-    async def _let_go(self, rows: list[Claimed]) -> None:
+    async def _let_go_of_all(self, rows: list[Claimed]) -> None:
         """One row is another's by now: what is left of the claim may not overtake it, nor what comes after it."""
+        rows = rows + self._hands.empty()
+        while rows:
+            if await self._let_go(rows):
+                # What was handed over before they were back in the table.
+                rows = self._hands.empty()
+            else:
+                await asyncio.sleep(self._settings.poll_ms / 1000)
+
+    async def _let_go(self, rows: list[Claimed]) -> bool:
+        """Whether they are back in the table; else they are when their lease is over."""
         try:
-            await self._store.write(lambda tx: intake.release(tx, [(row.id, row.epoch) for row in rows]))
+            await self._store.write(lambda tx: intake.release(tx, rows))
         except StoreUnavailable:
-            return
+            return False
+        self._wake.intake.look_again()
+        return True
 
     def _claim(self, tx: Tx) -> list[Claimed]:
         upto = max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
         return intake.claim(
             tx, self._owner, upto=upto, lease_ms=self._settings.lease_ms, most=self._settings.batch_alone
         )
+
+    def _look_into(self, tx: Tx) -> Looked:
+        rows = self._claim(tx)
+        is_known = self._handover is None or self._handover.is_sure or len(rows) == self._settings.batch_alone
+        return Looked(rows, None if is_known else intake.lanes_of_raw(tx))
+
+    def _looked(self, found: Looked) -> None:
+        """On the writer's thread: nothing came between that commit and this."""
+        if self._handover is not None and found.left is not None:
+            self._handover.found(found.left)
 
     async def _read(self, row: Claimed) -> list[Item]:
         """The loop gets a turn between rows: reading is work, and sockets wait."""
@@ -154,7 +278,7 @@ class Processor:
         while True:
             try:
                 done, took_ms = await self._store.write(
-                    lambda tx: self._timed(tx, part), room="process", items=len(part)
+                    lambda tx: self._timed(tx, part), room="process", items=len(part), is_prompt=is_prompt(part[0].row)
                 )
             except Raced:
                 continue

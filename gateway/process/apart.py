@@ -13,6 +13,7 @@ from gateway.heavy import HeavyReader, NotRunning, Unreadable
 from gateway.media import MediaError, MediaStore, Stopped
 from gateway.process.prepare import Item, Preparer
 from gateway.store.files import FileRow
+from gateway.store.handover import Arrived
 from gateway.store.intake import Claimed
 from normalizer.envelope import Envelope, MediaPart, MediaRef, Message
 
@@ -25,7 +26,7 @@ class Apart:
     def __init__(self, reader: HeavyReader, media: MediaStore, preparer: Preparer) -> None:
         self._reader, self._media, self._preparer = reader, media, preparer
 
-    def takes(self, row: Claimed) -> bool:
+    def takes(self, row: Arrived) -> bool:
         return row.kind == "raw" and self._reader.reads(row.endpoint_id)
 
     async def items(self, row: Claimed, now: int) -> list[Item]:

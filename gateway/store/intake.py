@@ -4,6 +4,7 @@ Rule: an intake id grows with the time the row is due: the primary key is the or
 Rule: a claim is a lease with an epoch; whoever lost it can write nothing, and a lane has one owner at a time.
 """
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -55,6 +56,9 @@ class Dead(NamedTuple):
 
 
 INTAKE_ADD = insert(intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome")
+_ADD_LEASED = insert(
+    intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome", "owner", "leased_until", "epoch"
+)
 INTAKE_ADD_ONCE = insert(intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome", ignore=True)
 
 _TOUCH = Statement(
@@ -94,6 +98,14 @@ _CLAIM = Statement(
     )
     .returning(*(intake.c[name] for name in Claimed._fields)),
     "p_owner", "until", "upto", "now", "busy", "most",
+)  # fmt: skip
+
+_LANES = Statement(
+    lambda d: sa.select(intake.c.lane).distinct().where(
+        intake.c.state == sa.literal_column(str(WAITING)), intake.c.leased_until <= b("now"),
+        intake.c.kind == sa.literal_column("'raw'"),
+    ),
+    "now",
 )  # fmt: skip
 
 _FENCE = (intake.c.id == b("p_id"), intake.c.epoch == b("p_epoch"))
@@ -153,6 +165,22 @@ def claim(tx: Tx, owner: str, *, upto: int, lease_ms: int, most: int) -> list[Cl
     return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
 
 
+def add_new(tx: Tx, rows: list[IntakeRow]) -> None:
+    """What has arrived: its ids are new."""
+    tx.run_many(INTAKE_ADD, rows)
+
+
+def add_leased(tx: Tx, rows: list[IntakeRow], owner: str, until: int) -> list[Claimed]:
+    """The same, claimed from the start."""
+    tx.run_many(_ADD_LEASED, [(*row, owner, until, 1) for row in rows])
+    return [Claimed(row.id, row.endpoint_id, row.lane, row.kind, row.raw, 0, 1, 0, row.wants_outcome) for row in rows]
+
+
+def lanes_of_raw(tx: Tx) -> list[str]:
+    """Lanes of which something that arrived waits for a claim. It looks at every row."""
+    return [row[0] for row in tx.rows(_LANES, (tx.now(),))]
+
+
 def finish(tx: Tx, rows: list[tuple[IntakeId, int]]) -> None:
     """The rows (id, epoch) are done. Raises LostClaim."""
     fenced(tx.run_many(_FINISH, rows), len(rows))
@@ -172,9 +200,10 @@ def fail(tx: Tx, row: IntakeId, epoch: int) -> None:
     tx.run(_FAIL, (row, epoch))
 
 
-def release(tx: Tx, rows: list[tuple[IntakeId, int]]) -> None:
+def release(tx: Tx, rows: Sequence[Claimed]) -> None:
     """Gives rows back that were claimed and not worked on."""
-    tx.run_many(_RELEASE, rows)
+    tx.waits(rows)
+    tx.run_many(_RELEASE, [(row.id, row.epoch) for row in rows])
 
 
 def void_claims(tx: Tx) -> None:
@@ -183,7 +212,8 @@ def void_claims(tx: Tx) -> None:
 
 
 def add(tx: Tx, rows: list[IntakeRow]) -> None:
-    """Facts that re-enter, in the transaction of what caused them."""
+    """Facts that re-enter, in the transaction of what caused them; and what a source gave, in that of its cursor."""
+    tx.waits(rows)
     tx.run_many(INTAKE_ADD_ONCE, sorted(rows, key=itemgetter(0)))
 
 

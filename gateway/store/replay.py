@@ -57,8 +57,10 @@ def replay(tx: Tx, dead_id: int, new_number: Callable[[], IntakeId]) -> int:
     raw = tx.first(_RAW, (found.intake_id,))
     if raw is None:
         raise NothingLeft
-    while tx.run(INTAKE_ADD_ONCE, IntakeRow(new_number(), found.endpoint_id, found.lane, found.kind, raw[0])) != 1:
-        continue
+    row = IntakeRow(new_number(), found.endpoint_id, found.lane, found.kind, raw[0])
+    tx.waits([row])
+    while tx.run(INTAKE_ADD_ONCE, row) != 1:
+        row = row._replace(id=new_number())
     return tx.run(_REPLAYED, (tx.now(), found.intake_id))
 
 

@@ -18,10 +18,11 @@ from typing import IO, Any, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from gateway.store.handover import Handover, Taker
 from gateway.store.intake import IntakeRow
 from gateway.store.statement import POSTGRESQL, SQLITE, Database
 from gateway.store.tx import Tx
-from gateway.store.writer import Job, Pending, StoreUnavailable, Work, Writer, transact
+from gateway.store.writer import TOGETHER, Job, Pending, StoreUnavailable, Work, Writer, transact
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 5
@@ -42,11 +43,11 @@ class Store:
     def __init__(self, engine: sa.Engine, database: Database, clock: ClockLike, *, writers: int, readers: int,
                  write_timeout_ms: int, lock: IO[str] | None) -> None:  # fmt: skip
         self.engine, self.database = engine, database
-        self.work = Work()
+        self.work = Work(TOGETHER if database is SQLITE else 1)
         self._arrived: list[Pending] = []
         self._clock, self._lock, self._timeout = clock, lock, write_timeout_ms / 1000
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
-        self._writers = _writers(engine, database, self.work, writers)
+        self._writers = _writers(engine, database, self._tx, self.work, writers)
         self._checkpointer = Checkpointer(engine) if database is SQLITE else None
         for writer in self._writers:
             writer.thread.start()
@@ -57,12 +58,22 @@ class Store:
         """The store's clock, in milliseconds since 1970."""
         return self._clock.now_ms()
 
-    def receive(self, rows: list[IntakeRow]) -> "asyncio.Future[None]":
-        """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time."""
+    def hand_over(self, taker: Taker) -> Handover | None:
+        """From now on he gets what room 1 commits. None: several processes may write here, and all is claimed."""
+        if self.database is not SQLITE:
+            return None
+        self.work.handover = Handover(taker)
+        return self.work.handover
+
+    def receive(self, rows: list[IntakeRow]) -> "asyncio.Future[bool]":
+        """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time.
+
+        Whether something waits in the table now: what was handed over does not.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[bool] = loop.create_future()
         if not rows:
-            future.set_result(None)
+            future.set_result(False)
             return future
         if not self._arrived:
             loop.call_soon(self._hand_in, loop)
@@ -81,10 +92,13 @@ class Store:
             # One timer for all of them: it is not taken back, and finds nothing to do.
             loop.call_later(self._timeout, _expire, futures, StoreUnavailable("the write took too long"))
 
-    async def write(self, call: Callable[[Tx], T], *, room: str | None = None, items: int = 1) -> T:
-        """`room`: it is a batch of this room, of so many items."""
+    async def write(
+        self, call: Callable[[Tx], T], *, room: str | None = None, items: int = 1,
+        then: Callable[[T], None] | None = None, is_prompt: bool = False,
+    ) -> T:  # fmt: skip
+        """`room`: it is a batch of this room, of so many items. `then`, `is_prompt`: as of `Job`."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future, room, items))
+        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future, room, items, then, is_prompt))
         return await future
 
     async def read(self, call: Callable[[Tx], T]) -> T:
@@ -124,10 +138,10 @@ class Store:
             self._lock.close()
 
     def _tx(self, connection: Connection) -> Tx:
-        return Tx(connection, self.database, self.now)
+        return Tx(connection, self.database, self.now, self.work.handover)
 
 
-def _expire(futures: list["asyncio.Future[None]"], error: StoreUnavailable) -> None:
+def _expire(futures: list["asyncio.Future[bool]"], error: StoreUnavailable) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)
@@ -228,13 +242,15 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
 
-def _writers(engine: sa.Engine, database: Database, work: Work, jobs: int) -> list[Writer]:
+def _writers(
+    engine: sa.Engine, database: Database, begun: Callable[[Connection], Tx], work: Work, jobs: int
+) -> list[Writer]:
     if database is SQLITE:
-        return [Writer(engine, database, work, intake=True, jobs=True, name="store-write")]
-    receive = Writer(engine, database, work, intake=True, jobs=False, name="store-receive")
+        return [Writer(engine, begun, work, intake=True, jobs=True, name="store-write")]
+    receive = Writer(engine, begun, work, intake=True, jobs=False, name="store-receive")
     return [
         receive,
-        *(Writer(engine, database, work, intake=False, jobs=True, name=f"store-write-{n}") for n in range(jobs)),
+        *(Writer(engine, begun, work, intake=False, jobs=True, name=f"store-write-{n}") for n in range(jobs)),
     ]
 
 

@@ -1,21 +1,33 @@
 """A transaction as the operations see it: a connection, the database's ways, and the store's clock."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
 from gateway.store.statement import Database, Row, Statement
 
+if TYPE_CHECKING:
+    from gateway.store.handover import Arrived, Handover
+
 
 class Tx:
     """Lives as long as its transaction. `now()` is the store's clock in milliseconds, the same for every node."""
 
-    __slots__ = ("_connection", "_database", "now")
+    __slots__ = ("_connection", "_database", "_handover", "now")
 
-    def __init__(self, connection: Connection, database: Database, now: Callable[[], int]) -> None:
-        self._connection, self._database = connection, database
+    def __init__(
+        self, connection: Connection, database: Database, now: Callable[[], int], handover: Handover | None = None
+    ) -> None:
+        self._connection, self._database, self._handover = connection, database, handover
         self.now = now
+
+    def waits(self, rows: Sequence[Arrived]) -> None:
+        """These are about to be in the intake, claimed by nobody."""
+        if self._handover is not None:
+            self._handover.waits(rows)
 
     @property
     def is_alone(self) -> bool:

@@ -1,6 +1,8 @@
-"""Threads that write. Room 1's rows are committed in groups; every other job is one transaction of its own.
+"""Threads that write. Room 1's rows are committed in groups. Short jobs share a commit, and stand or fall each by
+itself; every other job is one transaction of its own.
 
-Rule: on SQLite one thread serves all rooms and receive goes first; on PostgreSQL receive has a connection of its own.
+Rule: on SQLite one thread serves all rooms and receive goes first; on PostgreSQL receive has a connection of its own,
+and jobs share nothing: one would keep the locks of another.
 Rule: nothing is acknowledged before the commit returned, and a commit that failed fails all whom it carried.
 Rule: a job that the database could not order (deadlock, serialization) is repeated, never reported.
 """
@@ -15,13 +17,19 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.intake import INTAKE_ADD, IntakeRow
-from gateway.store.statement import Database
+from gateway.store import intake
+from gateway.store.handover import Handover
+from gateway.store.intake import Claimed, IntakeRow
+from gateway.store.tx import Tx
 
 T = TypeVar("T")
 RETRIED_STATES = {"40001", "40P01"}
 """SQLSTATE of serialization failures and deadlocks."""
 RETRIES = 10
+SHORT_ITEMS = 8
+"""A job of no more items may share a commit with others, and with rows of room 1."""
+TOGETHER = 8
+"""So many of them."""
 RECEIVE_SHARE = 2.0
 """Under load room 1 has the writer for so many times as long as the other rooms."""
 
@@ -54,28 +62,76 @@ class Writer:
     """One thread with one connection. `intake` and `jobs` tell which of the two kinds of work it takes."""
 
     def __init__(
-        self, engine: sa.Engine, database: Database, work: "Work", *, intake: bool, jobs: bool, name: str
+        self, engine: sa.Engine, begun: Callable[[Connection], Tx], work: "Work", *, intake: bool, jobs: bool, name: str
     ) -> None:
-        self._engine, self._database, self._work = engine, database, work
+        self._engine, self._begun, self._work = engine, begun, work
         self._intake, self._jobs = intake, jobs
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _run(self) -> None:
         connection: Connection | None = None
         while (taken := self._work.take(self._intake, self._jobs)) is not None:
-            rows, job = taken
+            rows, jobs = taken
             try:
                 connection = connection or self._engine.connect()
-                if rows:
-                    self._add(connection, rows)
-                if job is not None:
-                    self._perform(connection, job)
+                self._write(connection, rows, jobs)
             except Exception as error:  # noqa: BLE001  because whatever it is, those who wait must hear of it
-                _fail(rows, job, error)
+                _fail(rows, jobs, error)
                 _discard(connection)
                 connection = None
         if connection is not None:
             connection.close()
+
+    def _write(self, connection: Connection, rows: "list[Pending]", jobs: "list[Job]") -> None:
+        if len(jobs) > 1 or (rows and jobs and jobs[0].is_short):
+            self._together(connection, rows, jobs)
+            return
+        if rows:
+            self._add(connection, rows)
+        for job in jobs:
+            self._perform(connection, job)
+
+    def _together(self, connection: Connection, rows: "list[Pending]", jobs: "list[Job]") -> None:
+        """One commit for all of them."""
+        began = self._work.time()
+        try:
+            handed, ended = transact(connection, lambda connection: self._all(connection, rows, jobs))
+        except RowsRefused:
+            self._work.put_back(jobs)
+            jobs.clear()
+            self._add(connection, rows)
+            return
+        finally:
+            self._work.rested(began)
+        if rows:
+            self._work.committed("receive", began, len(rows))
+            self._tell(rows, handed)
+        for job, result, error in ended:
+            self._ended(job, result, error, began)
+
+    def _all(
+        self, connection: Connection, rows: "list[Pending]", jobs: "list[Job]"
+    ) -> "tuple[list[Claimed], list[Ended]]":
+        """The rows come first: when they are refused no job has begun."""
+        try:
+            handed = self._store(self._begun(connection), [pending.row for pending in rows])
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            raise RowsRefused from error
+        return handed, [self._shielded(connection, job) for job in jobs]
+
+    def _shielded(self, connection: Connection, job: "Job") -> "Ended":
+        connection.exec_driver_sql("SAVEPOINT job")
+        try:
+            ended: Ended = job, job.call(connection), None
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            connection.exec_driver_sql("ROLLBACK TO job")
+            ended = job, None, error
+        connection.exec_driver_sql("RELEASE job")
+        return ended
 
     def _add(self, connection: Connection, rows: "list[Pending]") -> None:
         try:
@@ -93,32 +149,45 @@ class Writer:
         except Exception as error:
             if is_trouble(error):
                 raise
-            _fail(rows, None, error)
+            _fail(rows, [], error)
 
     def _commit(self, connection: Connection, rows: "list[Pending]") -> None:
         values, began = [pending.row for pending in rows], self._work.time()
-        transact(connection, lambda connection: INTAKE_ADD.run_many(connection, self._database, values))
+        handed = transact(connection, lambda connection: self._store(self._begun(connection), values))
         self._work.committed("receive", began, len(rows))
-        _tell(rows)
+        self._tell(rows, handed)
+
+    def _store(self, tx: Tx, rows: list[IntakeRow]) -> list[Claimed]:
+        if self._work.handover is not None:
+            return self._work.handover.add(tx, rows)
+        intake.add_new(tx, rows)
+        return []
+
+    def _tell(self, rows: "list[Pending]", handed: list[Claimed]) -> None:
+        results = [(pending.future, len(handed) < len(rows), None) for pending in rows]
+        if handed and self._work.handover is not None:
+            _soon(rows[0].future, _hand, results, self._work.handover.give, handed)
+        else:
+            _soon(rows[0].future, _settle, results)
 
     def _perform(self, connection: Connection, job: "Job") -> None:
-        began = self._work.time()
+        began, result, refused = self._work.time(), None, None
         try:
-            result = self._timed(connection, job, began)
+            result = transact(connection, job.call)
         except Exception as error:
             if is_trouble(error):
                 raise
-            job.done(None, error)
-        else:
-            job.done(result, None)
-            if job.room is not None:
-                self._work.committed(job.room, began, job.items)
-
-    def _timed(self, connection: Connection, job: "Job", began: float) -> Any:
-        try:
-            return transact(connection, job.call)
+            refused = error
         finally:
             self._work.rested(began)
+        self._ended(job, result, refused, began)
+
+    def _ended(self, job: "Job", result: Any, error: Exception | None, began: float) -> None:
+        if error is None and job.then is not None:
+            job.then(result)
+        job.done(result, error)
+        if error is None and job.room is not None:
+            self._work.committed(job.room, began, job.items)
 
 
 class Pending:
@@ -126,20 +195,37 @@ class Pending:
 
     __slots__ = ("future", "row")
 
-    def __init__(self, row: IntakeRow, future: "asyncio.Future[None]") -> None:
+    def __init__(self, row: IntakeRow, future: "asyncio.Future[bool]") -> None:
         self.row, self.future = row, future
 
 
 class Job:
-    """A transaction that somebody waits for. `room` and `items`: for whoever watches commits."""
+    """Work that somebody waits for. `room` and `items`: for whoever watches commits. `is_prompt`: it goes before all
+    others, and before rows that wait. `then`: called with its result on the writer's thread, before the next commit.
+    """
 
     def __init__(
-        self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]", room: str | None = None, items: int = 1
-    ) -> None:
-        self.call, self._future, self.room, self.items = call, future, room, items
+        self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]", room: str | None = None, items: int = 1,
+        then: Callable[[Any], None] | None = None, is_prompt: bool = False,
+    ) -> None:  # fmt: skip
+        self.call, self._future, self.room, self.items, self.then = call, future, room, items, then
+        self.is_prompt = is_prompt
+
+    @property
+    def is_short(self) -> bool:
+        """It may share a commit. What is to be told of a commit has one of its own."""
+        return self.items <= SHORT_ITEMS and self.then is None
 
     def done(self, result: Any, error: Exception | None) -> None:
         _soon(self._future, _settle, [(self._future, result, error)])
+
+
+Ended = tuple[Job, Any, Exception | None]
+"""A job, what it gave, or why its work was undone."""
+
+
+class RowsRefused(Exception):
+    """The database did not take one of the rows: they go alone."""
 
 
 class Watch(NamedTuple):
@@ -151,9 +237,12 @@ class Watch(NamedTuple):
 
 
 class Work:
-    """What waits to be written, shared by the loop and the writer threads."""
+    """What waits to be written, shared by the loop and the writer threads. `together`: how many jobs may share a
+    commit.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, together: int = 1) -> None:
+        self._together = together
         self._ready = threading.Condition()
         self._rows: list[Pending] = []
         self._jobs: deque[Job] = deque()
@@ -161,6 +250,7 @@ class Work:
         self._jobs_from = 0.0
         """While rows of room 1 wait, no job starts before this time."""
         self.watch: Watch | None = None
+        self.handover: Handover | None = None
 
     @property
     def intake_waits(self) -> bool:
@@ -179,7 +269,10 @@ class Work:
         with self._ready:
             if self._closed:
                 raise StoreUnavailable("closed")
-            self._jobs.append(job)
+            if job.is_prompt:
+                self._jobs.appendleft(job)
+            else:
+                self._jobs.append(job)
             self._ready.notify_all()
 
     def close(self) -> None:
@@ -194,8 +287,13 @@ class Work:
         if self.watch is not None:
             self.watch.committed(room, self.watch.monotonic() - began, items)
 
-    def take(self, intake: bool, jobs: bool) -> tuple[list[Pending], Job | None] | None:
-        """All rows that wait, and one job. Waits for either; None once closed and empty."""
+    def put_back(self, jobs: list[Job]) -> None:
+        with self._ready:
+            self._jobs.extendleft(reversed(jobs))
+            self._ready.notify_all()
+
+    def take(self, intake: bool, jobs: bool) -> tuple[list[Pending], list[Job]] | None:
+        """All rows that wait, and the next jobs. Waits for either; None once closed and empty."""
         with self._ready:
             while not ((intake and self._rows) or (jobs and self._jobs)):
                 if self._closed:
@@ -204,8 +302,14 @@ class Work:
             rows: list[Pending] = []
             if intake:
                 rows, self._rows = self._rows, []
-            turn = jobs and self._jobs and (not rows or self.time() >= self._jobs_from)
-            return rows, self._jobs.popleft() if turn else None
+            turn = jobs and self._jobs and (not rows or self._jobs[0].is_prompt or self.time() >= self._jobs_from)
+            return rows, self._next() if turn else []
+
+    def _next(self) -> list[Job]:
+        found = [self._jobs.popleft()]
+        while found[-1].is_short and len(found) < self._together and self._jobs and self._jobs[0].is_short:
+            found.append(self._jobs.popleft())
+        return found
 
     def rested(self, began: float) -> None:
         """A job is over: room 1 has the writer to itself for `RECEIVE_SHARE` times as long as it took."""
@@ -231,16 +335,21 @@ def _soon(future: "asyncio.Future[Any]", call: Callable[..., None], *args: Any) 
         return
 
 
-def _tell(rows: list[Pending]) -> None:
-    _soon(rows[0].future, _settle, [(pending.future, None, None) for pending in rows])
+def _hand(
+    results: list[tuple["asyncio.Future[Any]", Any, Exception | None]],
+    give: Callable[[list[Claimed]], None],
+    handed: list[Claimed],
+) -> None:
+    _settle(results)
+    give(handed)
 
 
-def _fail(rows: list[Pending], job: Job | None, error: Exception) -> None:
+def _fail(rows: list[Pending], jobs: list[Job], error: Exception) -> None:
     trouble = StoreUnavailable(type(error).__name__)
     trouble.__cause__ = error
     if rows:
         _soon(rows[0].future, _settle, [(pending.future, None, trouble) for pending in rows])
-    if job is not None:
+    for job in jobs:
         job.done(None, trouble)
 
 

@@ -18,12 +18,34 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "handed-over-past-what-waits",
+        "3: one customer's messages stay in order",
+        "gateway/store/handover.py",
+        (("self._waiting is not None and row.lane not in self._waiting and", "self._waiting is not None and"),),
+        ("tests/rooms/test_handover.py", "tests/store/test_handover.py"),
+    ),
+    Mutant(
+        "anybodys-message-taken-for-ours",
+        "6: an equal text that another command sent is not proof that this one went out",
+        "gateway/perform/doubt.py",
+        (("[id for id in found if rows[held.channel_id, id].envelope_id is None]", "list(found)"),),
+        ("tests/rooms/test_find.py",),
+    ),
+    Mutant(
+        "one-job-undoes-none",
+        "1: what failed leaves nothing behind, whoever shared its commit",
+        "gateway/store/writer.py",
+        (('            connection.exec_driver_sql("ROLLBACK TO job")\n', ""),),
+        ("tests/store/test_writer.py",),
+    ),
+    Mutant(
         "answer-before-commit",
         "1: no acknowledged message is lost",
         "gateway/receive.py",
         (
             (
-                "        await self._store.receive([row])\n        self._wake.intake.ring()\n        return None\n",
+                "        if await self._store.receive([row]):\n            self._wake.intake.ring()\n"
+                "        return None\n",
                 "        asyncio.ensure_future(self._store.receive([row]))\n        return None\n",
             ),
         ),

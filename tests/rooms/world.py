@@ -159,13 +159,16 @@ class World:
     async def frame(self, session: str, outcome_ms: int | None = None, *, endpoint: EndpointId = desk.ENDPOINT,
                     **frame: Any) -> Outcome | None:  # fmt: skip
         """A frame on a live channel."""
-        raw = RawInbound(id=self.ids.uuid(), endpoint_id=endpoint, origin="live", session=session,
-                         received_at=self.clock.now(), body=json.dumps(frame).encode())  # fmt: skip
+        raw = self.frame_of(session, endpoint, **frame)
         outcome = asyncio.create_task(self.receiver.receive(raw, outcome_ms=outcome_ms or 20_000))
         while not outcome.done():
             await self.processor.drain()
             await asyncio.sleep(0)
         return outcome.result()
+
+    def frame_of(self, session: str, endpoint: EndpointId = desk.ENDPOINT, **frame: Any) -> RawInbound:
+        return RawInbound(id=self.ids.uuid(), endpoint_id=endpoint, origin="live", session=session,
+                          received_at=self.clock.now(), body=json.dumps(frame).encode())  # fmt: skip
 
     async def run(self) -> None:
         """Until nothing is due in any room."""

@@ -139,11 +139,11 @@ def test_a_failure_is_counted_and_the_row_is_free_at_once(store: Store) -> None:
 def test_a_released_row_counts_no_failure(store: Store) -> None:
     put(store, intake_row(1), intake_row(2))
     rows = take(store, "a")
-    store.write_now(lambda tx: intake.release(tx, [(row.id, row.epoch) for row in rows]))
+    store.write_now(lambda tx: intake.release(tx, rows))
     again = take(store, "b")
     assert [(row.id, row.attempts, row.epoch) for row in again] == [(1, 0, 2), (2, 0, 2)]
     # A release that comes late takes nothing from the new owner.
-    store.write_now(lambda tx: intake.release(tx, [(row.id, row.epoch) for row in rows]))
+    store.write_now(lambda tx: intake.release(tx, rows))
     assert take(store, "c") == []
 
 
