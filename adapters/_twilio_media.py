@@ -5,15 +5,14 @@ them. What refuses them is asked once more without: they are only needed where a
 See https://www.twilio.com/docs/messaging/api/media-resource
 """
 
-from functools import partial
-from urllib.parse import urlsplit
-
-from adapters._http import follow
+from adapters._files import Files, stored_size
+from adapters._http import header
 from adapters._twilio import Api, send_error
-from adapters.base import Fetched, Flow, HttpCall, MediaFailed, Reply, Unavailable
+from adapters.base import Fetched, Flow, MediaFailed, Reply, Unavailable
 from normalizer.envelope import MediaRef
 
 MAX_FETCH_BYTES = 100_000_000
+OUR_HOSTS = (".twilio.com",)
 _GONE = frozenset({404, 410})
 
 
@@ -25,50 +24,16 @@ def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
         raise MediaFailed(f"status {reply.status}: the provider no longer has it")
     if reply.status != 200:
         raise send_error(reply, {})
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    stored = headers.get("x-stored")
+    stored = header(reply, "x-stored")
     if not stored:
         raise Unavailable("the bytes were not stored")
-    length = headers.get("content-length", "")
-    size = int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
-    return Fetched(stored=stored, mime=media.mime or headers.get("content-type"), size=size)
+    mime = media.mime or header(reply, "content-type") or None
+    return Fetched(stored=stored, mime=mime, size=stored_size(reply))
 
 
 def _get(api: Api, url: str) -> Flow[Reply]:
-    reply: Reply = yield _call(api, url, trusted=True)
-    if reply.status in (401, 403) and _is_twilios(api, url):
-        reply = yield _call(api, url, trusted=False)
-    return (yield from follow(reply, url, partial(_call, api, trusted=False)))
-
-
-def _call(api: Api, url: str, *, trusted: bool) -> HttpCall:
-    ours = trusted and _is_twilios(api, url)
-    return HttpCall(
-        method="GET",
-        url=url,
-        auth=api.auth if ours else None,
-        foreign=not (ours and _origin(url) == _origin(api.api_url)),
-        to_media=True,
-        max_bytes=MAX_FETCH_BYTES,
-    )
-
-
-def _is_twilios(api: Api, url: str) -> bool:
-    origin = _origin(url)
-    if origin is None:
-        return False
-    scheme, host, port = origin
-    return origin == _origin(api.api_url) or (
-        scheme == "https" and port in (None, 443) and host.endswith(".twilio.com")
-    )
-
-
-def _origin(url: str) -> tuple[str, str, int | None] | None:
-    """None for a URL in which programs may see different hosts."""
-    if "\\" in url or "@" in url.partition("?")[0] or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port
-    except ValueError:
-        return None
+    files = Files(api_url=api.api_url, hosts=OUR_HOSTS, auth=api.auth, max_bytes=MAX_FETCH_BYTES)
+    reply: Reply = yield files.call(url)
+    if reply.status in (401, 403) and files.is_ours(url):
+        reply = yield files.call(url, trusted=False)
+    return (yield from files.redirected(reply, url))

@@ -7,13 +7,10 @@ Rule: a page of HTML instead of the file is Slack's login page, and is not the f
 See https://docs.slack.dev/messaging/working-with-files
 """
 
-from functools import partial
-from typing import Any
-from urllib.parse import urlsplit
-
 from msgspec import Struct
 
-from adapters._http import follow, header
+from adapters._files import Files, stored_size
+from adapters._http import header
 from adapters.base import (
     CredentialsRefused,
     Fetched,
@@ -38,6 +35,7 @@ from normalizer.ids import ExternalId
 
 MAX_BYTES = 1_000_000_000
 """Of one file, in either direction."""
+OUR_HOSTS = (".slack.com",)
 _GONE = frozenset({403, 404, 410})
 
 
@@ -95,7 +93,7 @@ def _put(api: Api, file: FileOut) -> Flow[str]:
             raise NoAnswer("no URL to upload to")
         mime = media.sniffed or media.mime or "application/octet-stream"
         upload = Upload(stored=media.stored, field="file", filename=file.name, mime=mime)
-        foreign = not _is_api(api, ticket.upload_url)
+        foreign = not _files(api).is_api(ticket.upload_url)
         reply: Reply = yield HttpCall(method="POST", url=ticket.upload_url, upload=upload, foreign=foreign)
         if not 200 <= reply.status < 300:
             raise send_error(reply)
@@ -125,7 +123,7 @@ def _look_up(api: Api, file_id: str, channel: str, error: SendError) -> Flow[Ext
 
 def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
     if media.url:
-        reply = yield from _get(api, media.url)
+        reply = yield from _files(api).get(media.url)
         if not _is_login_page(reply, media) and reply.status not in _GONE:
             return _fetched(reply, media)
     return (yield from _fetch_by_id(api, media))
@@ -139,7 +137,7 @@ def _fetch_by_id(api: Api, media: MediaRef) -> Flow[Fetched]:
     url = file and (file.url_private_download or file.url_private)
     if file is None or not url:
         raise MediaFailed("the file has no URL")
-    reply = yield from _get(api, url)
+    reply = yield from _files(api).get(url)
     if _is_login_page(reply, media):
         raise CredentialsRefused("a login page came instead of the file: the token may not read files (files:read)")
     if reply.status in _GONE:
@@ -159,7 +157,7 @@ def _is_login_page(reply: Reply, media: MediaRef) -> bool:
     if reply.status != 200 or not header(reply, "content-type").lower().startswith("text/html"):
         return False
     is_html = (media.mime or "").startswith("text/html")
-    return not is_html or (media.size is not None and _size(reply) not in (None, media.size))
+    return not is_html or (media.size is not None and stored_size(reply) not in (None, media.size))
 
 
 def _fetched(reply: Reply, media: MediaRef, mime: str | None = None) -> Fetched:
@@ -169,51 +167,8 @@ def _fetched(reply: Reply, media: MediaRef, mime: str | None = None) -> Fetched:
     if not stored:
         raise Unavailable("the bytes were not stored")
     mime = media.mime or mime or header(reply, "content-type") or None
-    return Fetched(stored=stored, mime=mime, size=_size(reply))
+    return Fetched(stored=stored, mime=mime, size=stored_size(reply))
 
 
-def _size(reply: Reply) -> int | None:
-    length = header(reply, "x-stored-size") or header(reply, "content-length")
-    return int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
-
-
-def _get(api: Api, url: str) -> Flow[Reply]:
-    reply: Reply = yield _bytes_call(api, url, trusted=True)
-    return (yield from follow(reply, url, partial(_bytes_call, api, trusted=False)))
-
-
-def _bytes_call(api: Api, url: str, *, trusted: bool) -> HttpCall:
-    return HttpCall(
-        method="GET",
-        url=url,
-        auth=BOT_TOKEN if trusted and _is_ours(api, url) else None,
-        foreign=not _is_api(api, url),
-        to_media=True,
-        max_bytes=MAX_BYTES,
-    )
-
-
-def _is_ours(api: Api, url: str) -> bool:
-    if _is_api(api, url):
-        return True
-    parts = _plain_parts(url)
-    host = (parts.hostname or "") if parts else ""
-    slack = host == "slack.com" or host.endswith(".slack.com")
-    return bool(parts and parts.scheme == "https" and parts.port in (None, 443) and slack)
-
-
-def _is_api(api: Api, url: str) -> bool:
-    parts, own = _plain_parts(url), urlsplit(api.api_url)
-    return bool(parts and (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower()))
-
-
-def _plain_parts(url: str) -> Any:
-    """None for a URL in which programs may see different hosts."""
-    if "\\" in url or "@" in url.partition("?")[0] or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
+def _files(api: Api) -> Files:
+    return Files(api_url=api.api_url, hosts=OUR_HOSTS, auth=BOT_TOKEN, max_bytes=MAX_BYTES)

@@ -7,13 +7,12 @@ See https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from adapters._http import follow
+from adapters._files import Files, stored_size
+from adapters._http import header
 from adapters.base import (
     Fetched,
     Flow,
@@ -21,7 +20,6 @@ from adapters.base import (
     MediaFailed,
     NoAnswer,
     Refused,
-    Reply,
     SendError,
     Unavailable,
     Upload,
@@ -89,7 +87,7 @@ def _named(api: Api, attachment: Attachment, urls: Mapping[str, str]) -> Flow[di
         return {"link": link}
     if media.stored:
         return {"id": (yield from _upload(api, attachment, media.stored))}
-    if media.url and not _is_ours(api, media.url):
+    if media.url and not _files(api).is_ours(media.url):
         return {"link": media.url}
     if media.external_id:
         return {"id": media.external_id}
@@ -148,58 +146,19 @@ def _resolve(api: Api, media_id: str) -> Flow[wire.MediaInfo]:
 
 def _download(api: Api, media: MediaRef, url: str, mime: str | None = None, *, fresh: bool = False) -> Flow[Fetched]:
     """`fresh`: the URL was given to us a moment ago, so that a 401 is about the token and the bytes are not gone."""
-    reply = yield from _get(api, url)
+    reply = yield from _files(api).get(url)
     if reply.status in _GONE and not (fresh and reply.status == 401):
         raise MediaFailed(f"status {reply.status}: the URL has expired")
     if reply.status != 200:
         raise send_error(reply)
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    stored = headers.get("x-stored")
+    stored = header(reply, "x-stored")
     if not stored:
         raise Unavailable("the bytes were not stored")
     if media.sha256 and media.sha256 != stored:
         raise Unavailable("the bytes do not have the digest that the provider named")
-    length = headers.get("content-length", "")
-    size = int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
-    return Fetched(stored=stored, mime=media.mime or mime or headers.get("content-type"), size=size)
+    mime = media.mime or mime or header(reply, "content-type") or None
+    return Fetched(stored=stored, mime=mime, size=stored_size(reply))
 
 
-def _get(api: Api, url: str) -> Flow[Reply]:
-    reply: Reply = yield _bytes_call(api, url, trusted=True)
-    return (yield from follow(reply, url, partial(_bytes_call, api, trusted=False)))
-
-
-def _bytes_call(api: Api, url: str, *, trusted: bool) -> HttpCall:
-    return HttpCall(
-        method="GET",
-        url=url,
-        auth=TOKEN if trusted and _is_ours(api, url) else None,
-        foreign=not _is_api(api, url),
-        to_media=True,
-        max_bytes=MAX_FETCH_BYTES,
-    )
-
-
-def _is_ours(api: Api, url: str) -> bool:
-    if _is_api(api, url):
-        return True
-    parts = _plain_parts(url)
-    host = (parts.hostname or "") if parts else ""
-    return bool(parts and parts.scheme == "https" and parts.port in (None, 443) and host.endswith(OUR_HOSTS))
-
-
-def _is_api(api: Api, url: str) -> bool:
-    parts, own = _plain_parts(url), urlsplit(api.graph_url)
-    return bool(parts and (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower()))
-
-
-def _plain_parts(url: str) -> Any:
-    """None for a URL in which programs may see different hosts."""
-    if "\\" in url or "@" in url.partition("?")[0] or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
+def _files(api: Api) -> Files:
+    return Files(api_url=api.graph_url, hosts=OUR_HOSTS, auth=TOKEN, max_bytes=MAX_FETCH_BYTES)
