@@ -1,9 +1,7 @@
 /*!
  * throughline web chat: <script src="https://chat.example/widget.js" data-endpoint="site" async></script>
  *
- * It puts <throughline-chat> on the page and sets window.throughline:
- *   open() close() toggle() identify(jwt) reset() element, and addEventListener for
- *   open close state unread message identified error.
+ * It puts <throughline-chat> on the page; what the page may call and listen to: `CALLS` and `EVENTS`.
  *
  * Rule: what comes from the wire becomes text nodes; nothing here parses HTML or evaluates text.
  * Rule: the server orders and dates; this browser's clock measures durations only.
@@ -25,6 +23,7 @@
   const PING_MS = 25_000;
   const PONG_MS = 10_000;
   const ACK_MS = 8_000;
+  const CALL_MS = 20_000;
   const GAP_MS = 2_000; // a missing number may still be under way
   const STABLE_MS = 5_000; // a connection that lived this long resets the back-off
   const TYPING_EVERY_MS = 3_000;
@@ -61,7 +60,6 @@
     retry: ["Try again", "Reintentar", "Tentar de novo", "Erneut versuchen"],
     remove: ["Remove", "Quitar", "Remover", "Entfernen"],
     offline: ["Not connected", "Sin conexión", "Sem ligação", "Nicht verbunden"],
-    queued: ["You are number {} in line", "Eres el número {} en la cola", "É o número {} da fila", "Sie sind Nummer {} in der Warteschlange"],
     waiting: ["Waiting for an agent", "Esperando a un agente", "À espera de um agente", "Wir suchen einen Mitarbeiter"],
     joined: ["{} joined the chat", "{} se unió al chat", "{} entrou no chat", "{} ist jetzt im Chat"],
     closed: ["Conversation closed", "Conversación cerrada", "Conversa encerrada", "Gespräch beendet"],
@@ -140,7 +138,7 @@
 
   function writer(from) {
     const kind = isObject(from) && ["bot", "agent", "system", "visitor"].includes(from.kind) ? from.kind : "bot";
-    return { kind, name: text(from && from.name), avatar: from && from.avatar };
+    return { kind, name: text(from && from.name) };
   }
 
   /** A `msg` frame as facts; bad fields are left out. */
@@ -276,7 +274,12 @@
       for (const entry of this.outbox) this.store.drop(entry.key);
       for (const key of ["session", "read"]) this.store.drop(key);
       this.lastId = undefined;
+      this.leave();
+    }
+    leave() {
+      for (const { request } of this.timeline.items) if (request) request.abort();
       this.blank();
+      this.emit("left");
     }
     otherTab(key) {
       if (key === `${this.store.prefix}read`) this.changed();
@@ -287,7 +290,8 @@
     }
     /** The tabs of this site have another session now, or none. */
     startOver() {
-      this.blank();
+      this.jwt = undefined;
+      this.leave();
       this.begin("idle");
       if (this.kept) this.connect();
     }
@@ -298,7 +302,8 @@
     async call(method, path, body) {
       const headers = this.session ? { Authorization: `Bearer ${this.session.token}` } : {};
       if (body) headers["Content-Type"] = "application/json";
-      const how = { method, headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store", keepalive: method === "DELETE" };
+      const signal = AbortSignal.timeout(CALL_MS);
+      const how = { method, headers, signal, body: JSON.stringify(body), credentials: "omit", cache: "no-store", keepalive: method === "DELETE" };
       const answer = await fetch(this.hooks + path, how).catch(() => ({ status: 0 }));
       const value = answer.ok && answer.status !== 204 ? await answer.json().catch(() => null) : {};
       if (answer.ok && isObject(value)) return value;
@@ -521,7 +526,8 @@
     }
     send(body, view, cid = newId()) {
       if (!this.pageTold) {
-        const page = { url: location.href.split("#")[0], title: document.title, referrer: document.referrer };
+        const cut = (words) => words.slice(0, 2048);
+        const page = { url: cut(location.href.split("#")[0]), title: cut(document.title), referrer: cut(document.referrer) };
         this.pageTold = body = { ...body, locale: this.lang, page };
       }
       this.written = Math.max((this.written || 0) + 1, Date.now()); // keys sort, also when the clock is set back
@@ -725,7 +731,7 @@ border-radius:18px;background:var(--bg);border:1px solid var(--line);animation:r
 .mark{width:38px;height:38px}
 .titles{flex:1;min-width:0}
 h2{margin:0;font-size:16px;font-weight:650;line-height:1.3}
-h2,.name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+h2{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .status,.banner,.jump,.text{font-size:13px}
 .status,.who,.meta,.day,.notice,.gone,.tool,.avatar{color:var(--muted)}
 .tool{width:36px;height:36px;border-radius:11px}
@@ -748,8 +754,7 @@ h2,.name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .body{display:flex;flex-direction:column;align-items:flex-start;min-width:0;max-width:84%;position:relative}
 .own .row{justify-content:flex-end}
 .own .body{align-items:flex-end}
-.avatar{width:28px;height:28px;overflow:hidden;font-size:12px;font-weight:600;background:var(--soft);margin-bottom:20px}
-.avatar img{width:100%;height:100%;object-fit:cover}
+.avatar{width:28px;height:28px;font-size:12px;font-weight:600;background:var(--soft);margin-bottom:20px}
 .item:not(.last) .avatar{visibility:hidden;height:0;margin:0}
 .who{font-size:12px;margin:0 0 3px 12px}
 .bubble{padding:9px 14px;border-radius:18px;background:var(--soft);overflow-wrap:anywhere;max-width:100%;overflow:hidden}
@@ -805,11 +810,11 @@ textarea{font-size:16px}
 @media (forced-colors:active){.bubble,.launcher,.badge{border:1px solid}}`;
 
   const ICONS = {
-    chat: "M20 12a8 8 0 0 1-11.6 7.100L4 20l1-4A8 8 0 1 1 20 12Z",
+    chat: "M20 12a8 8 0 0 1-11.6 7.1L4 20l1-4A8 8 0 1 1 20 12Z",
     down: "m6 9 6 6 6-6",
     close: "M6 6l12 12M18 6 6 18",
     send: "M12 19V5m-6 6 6-6 6 6",
-    clip: "m20 12-8 8a5 5 0 0 1-7-7l8-8a3.5 3.5 0 0 1 5 5l-8 8a1.8 1.8 0 0 1-2.5-2.500L15 8",
+    clip: "m20 12-8 8a5 5 0 0 1-7-7l8-8a3.5 3.5 0 0 1 5 5l-8 8a1.8 1.8 0 0 1-2.5-2.5L15 8",
     file: "M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8l-5-5Zm0 0v5h5",
     sending: "M12 7v5l3 2m6-2a9 9 0 1 1-18 0 9 9 0 0 1 18 0Z",
     sent: "m5 12 5 5L19 8",
@@ -933,7 +938,7 @@ textarea{font-size:16px}
       $.typing = h("div", { class: "typing" });
       const scroll = () => this.scrolled();
       $.log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-labelledby": "title", tabindex: "0", scroll }, $.more, $.hello, $.items, $.typing);
-      $.jump = button("jump", { hidden: true, click: () => this.toEnd() }, icon("down"), this.say("jump"));
+      $.jump = button("jump", { hidden: true, click: () => (this.toEnd(), this.rest()) }, icon("down"), this.say("jump"));
       $.hint = h("div", { class: "hint", role: "status" });
       $.picker = h("input", { type: "file", multiple: true, hidden: true, change: () => this.files($.picker.files) });
       const label = this.say("placeholder");
@@ -957,6 +962,7 @@ textarea{font-size:16px}
     follow() {
       const { panel, root } = this.$;
       this.chat.addEventListener("change", () => this.paint());
+      this.chat.addEventListener("left", () => this.edited((this.$.text.value = "")));
       for (const name of EVENTS) this.chat.addEventListener(name, ({ detail }) => api.dispatchEvent(new CustomEvent(name, { detail })));
       document.addEventListener("visibilitychange", () => this.look());
       const grows = new ResizeObserver(() => this.atEnd && this.toEnd());
@@ -965,8 +971,8 @@ textarea{font-size:16px}
       panel.addEventListener("keydown", (event) => this.panelKey(event));
       document.addEventListener("focusin", (event) => this.left(event.target));
       panel.addEventListener("dragover", (event) => event.preventDefault());
-      for (const [name, source] of [["drop", "dataTransfer"], ["paste", "clipboardData"]]) {
-        panel.addEventListener(name, (event) => this.files(event[source].files) && event.preventDefault());
+      for (const name of ["drop", "paste"]) {
+        panel.addEventListener(name, (event) => this.files((event.dataTransfer || event.clipboardData).files) && event.preventDefault());
       }
     }
     /** As the site, or else the server, wants it to look. */
@@ -995,8 +1001,11 @@ textarea{font-size:16px}
         if (this.chat.state === "idle") this.chat.connect();
         this.toEnd();
       }
-      // a touch keyboard that rises at once would hide the conversation
-      if (focus) this.$[matchMedia("(pointer: coarse)").matches ? "panel" : "text"].focus();
+      if (focus) this.rest();
+    }
+    /** Where the focus goes by itself; a touch keyboard that rises would hide the conversation. */
+    rest() {
+      this.$[matchMedia("(pointer: coarse)").matches ? "panel" : "text"].focus();
     }
     close() {
       if (!this.isOpen) return;
@@ -1075,6 +1084,7 @@ textarea{font-size:16px}
 
     paint() {
       const { items, log, more, hello, jump } = this.$;
+      const held = this.shadowRoot.activeElement;
       const all = this.chat.timeline.items;
       const below = log.scrollHeight - log.scrollTop;
       const grown = all.at(-1) !== this.newest;
@@ -1092,6 +1102,7 @@ textarea{font-size:16px}
       this.paintLauncher();
       this.paintTrouble();
       this.paintTyping();
+      if (held && !held.getClientRects().length) this.rest(); // what had the focus is gone
       if (this.atEnd) this.toEnd();
       else if (before) log.scrollTop = log.scrollHeight - below;
       else if (grown) jump.hidden = false;
@@ -1111,9 +1122,8 @@ textarea{font-size:16px}
     paintTrouble() {
       const { state, reason, status, attempts } = this.chat;
       const { banner, trouble, act, root } = this.$;
-      const { state: who, name, position } = status;
-      const queued = who === "queued" && this.say(isNumber(position) ? "queued" : "waiting", position);
-      put(this.$.status, queued || (who === "agent_joined" && (text(name) || this.say("agent"))) || this.dataset.subtitle || "");
+      const { state: who, name } = status;
+      put(this.$.status, (who === "queued" && this.say("waiting")) || (who === "agent_joined" && (text(name) || this.say("agent"))) || this.dataset.subtitle || "");
       const key = reason || (attempts && state !== "live" && state !== "idle" ? "offline" : "");
       root.dataset.state = state;
       root.classList.toggle("done", reason === "blocked");
@@ -1172,9 +1182,8 @@ textarea{font-size:16px}
     newNode(item) {
       const make = (name, ...inside) => h("div", { class: name }, ...inside);
       const node = { day: make("day"), who: make("who"), bubble: make("bubble"), choices: make("choices"), meta: make("meta") };
-      const { kind, name, avatar } = item.who;
-      const picture = webUrl(avatar);
-      const face = picture ? h("img", { src: picture, alt: "" }) : (kind === "agent" && [...name.trim()][0]?.toUpperCase()) || icon(kind === "bot" ? "bot" : "chat");
+      const { kind, name } = item.who;
+      const face = (kind === "agent" && [...name.trim()][0]?.toUpperCase()) || icon(kind === "bot" ? kind : "chat");
       const body = make("body", node.who, node.bubble, node.choices, node.meta);
       node.bubble.dir = "auto";
       const avatarNode = make("avatar", face);
@@ -1228,8 +1237,9 @@ textarea{font-size:16px}
       const [unit, one] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
       return new Intl.NumberFormat(this.lang, { style: "unit", unit, maximumSignificantDigits: 2 }).format(bytes / one);
     }
-    details({ name, address, organization, phones, emails, url }) {
-      const small = [address, organization, phones, emails].flat().filter(isText).join("\n");
+    details({ name, address, organization, phones, emails, url, latitude, longitude }) {
+      const spot = [latitude, longitude].every(Number.isFinite) && `${latitude}, ${longitude}`;
+      const small = [address || spot, organization, phones, emails].flat().filter(isText).join("\n");
       return this.card(text(name) || this.say("location"), small, url);
     }
     card(name, small, url) {
@@ -1243,7 +1253,7 @@ textarea{font-size:16px}
       const looks = JSON.stringify([options, chosen]);
       if (node.looks === looks) return;
       node.looks = looks;
-      const choose = (one) => (this.chat.choose(item, one), this.$.text.focus(), this.toEnd());
+      const choose = (one) => (this.chat.choose(item, one), this.rest(), this.toEnd());
       const made = options.map((one) => {
         const facts = { disabled: chosen !== undefined, "aria-pressed": String(one.id === chosen), click: () => choose(one) };
         return button("choice", facts, one.title, h("small", {}, text(one.description)));

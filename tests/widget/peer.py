@@ -61,6 +61,8 @@ class Peer:
         self.lose: Callable[[Frame], bool] = lambda frame: False
         self.nack: Callable[[Frame], Frame | None] = lambda frame: None
         self.session_status: int | None = None
+        self.gate = asyncio.Event()  # sessions and uploads wait for it
+        self.gate.set()
         self.upload_status = 201
         self.hello_close: list[int] = []
         self.oldest = 1
@@ -173,6 +175,7 @@ class Peer:
         body = await request.json()
         self.asked.append(body)
         await self.told()
+        await self.gate.wait()
         if self.session_status is not None:
             return web.json_response({"code": "no"}, status=self.session_status, headers=CORS)
         session = self.sessions.get(body.get("session_token", ""))
@@ -214,6 +217,7 @@ class Peer:
         assert isinstance(field, web.FileField)
         self.uploads.append(field.filename)
         await self.told()
+        await self.gate.wait()
         name, made = field.filename, f"att{next(self.ids)}-{field.filename}"
         facts = {"attachment_id": made, "name": name, "size": 1, "mime": field.content_type}
         return web.json_response(facts, status=self.upload_status, headers=CORS)

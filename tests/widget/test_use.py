@@ -101,6 +101,35 @@ async def test_no_motion_for_those_who_ask_for_none(chat: Chat) -> None:
     assert await chat.page.get_by_role("dialog").evaluate("(node) => getComputedStyle(node).animationName") == "none"
 
 
+async def test_the_keyboard_keeps_its_place_when_what_had_it_is_gone(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    chat.peer.nack = lambda frame: {"code": "too_long", "retryable": False}
+    for name in ("Try again", "Remove"):
+        if name == "Try again":
+            await chat.write("bad")
+        button = chat.page.get_by_role("button", name=name)
+        await button.press("Enter")
+        await expect(button).to_have_count(1 if name == "Try again" else 0)
+        assert await focused(chat) == "Write a message"
+    await chat.peer.drop(4410)
+    await chat.page.get_by_role("button", name="Start a new chat").press("Enter")
+    await chat.live()
+    assert await focused(chat) == "Write a message"
+
+
+async def test_no_keyboard_rises_over_the_conversation_where_there_is_only_glass(chat: Chat) -> None:
+    glass = "const real = matchMedia; window.matchMedia = (q) => q === '(pointer: coarse)' ? {matches: true} : real(q);"
+    await chat.page.add_init_script(glass)
+    await chat.visit()
+    await chat.open()
+    assert await focused(chat) == "panel"
+    await chat.peer.show("choices", {"text": "Pick", "options": [{"id": "a", "title": "Apple"}]})
+    await chat.page.get_by_role("button", name="Apple").click()
+    await chat.peer.until_heard("msg")
+    assert await focused(chat) == "panel"
+
+
 @pytest.mark.parametrize(
     ("theme", "system", "dark"),
     [("auto", "dark", True), ("auto", "light", False), ("dark", "light", True), ("light", "dark", False)],
@@ -225,8 +254,8 @@ async def test_the_newest_message_is_in_sight_unless_the_visitor_went_up(chat: C
 async def test_who_answers(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
-    await chat.peer.record({"t": "conv", "state": "queued", "position": 3})
-    await expect(chat.page.locator(".status")).to_have_text("You are number 3 in line")
+    await chat.peer.record({"t": "conv", "state": "queued"})
+    await expect(chat.page.locator(".status")).to_have_text("Waiting for an agent")
     await chat.peer.record({"t": "conv", "state": "agent_joined", "name": "Ana"})
     await expect(chat.page.locator(".status")).to_have_text("Ana")
     await expect(chat.log).to_contain_text("Ana joined the chat")
@@ -264,6 +293,26 @@ async def test_links_bold_and_lists_are_nodes(chat: Chat) -> None:
     assert await bubble.locator("strong").all_text_contents() == ["this", "two"]
     assert await bubble.locator("li").all_text_contents() == ["one", "two", "three"]
     await expect(bubble.locator("ol")).to_have_attribute("start", "3")
+
+
+async def test_a_place_without_a_name_is_where_it_is(chat: Chat) -> None:
+    await chat.visit()
+    await chat.open()
+    await chat.peer.show("location", {"latitude": 48.137, "longitude": 0})
+    await chat.peer.show("location", {"latitude": 1, "longitude": 2, "address": "Main Street 1"})
+    await expect(chat.items).to_have_count(2)
+    assert await chat.page.locator(".small").all_text_contents() == ["48.137, 0", "Main Street 1"]
+
+
+async def test_where_the_visitor_is_is_told_in_few_words(chat: Chat) -> None:
+    await chat.page.goto(chat.url(name="t" * 3_000, q="x" * 3_000))
+    await chat.open()
+    await chat.write("one")
+    await chat.write("two")
+    first, second = await chat.peer.until_heard("msg", 2)
+    assert {name: len(words) for name, words in first["page"].items()} == {"url": 2_048, "title": 2_048, "referrer": 0}
+    assert first["page"]["url"].startswith(f"http://localhost:{chat.port}/?name=ttt")
+    assert "page" not in second
 
 
 async def test_the_server_dates(chat: Chat) -> None:
@@ -310,39 +359,6 @@ async def test_a_bad_proof_leaves_the_visitor_who_he_was(chat: Chat) -> None:
     await expect(chat.items).to_have_count(1)
     with pytest.raises(Error, match="signed token"):
         await chat.page.evaluate("throughline.identify(undefined)")
-
-
-async def test_another_customer_at_the_same_browser_sees_nothing(chat: Chat) -> None:
-    await chat.visit()
-    await chat.page.evaluate("throughline.identify('user-1')")
-    await chat.page.locator(".launcher").click()
-    await chat.live()
-    await chat.write("the secret of one")
-    await chat.peer.until_heard("msg")
-    await chat.page.evaluate("throughline.identify('user-2')")
-    await chat.live()
-    assert sorted(str(session.user) for session in chat.peer.sessions.values()) == ["user-1", "user-2"]
-    await expect(chat.items).to_have_count(0)
-    assert "secret" not in await chat.page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
-
-
-async def test_reset_forgets_in_every_tab(chat: Chat) -> None:
-    await chat.visit()
-    await chat.open()
-    other = await chat.another_tab()
-    await other.open()
-    chat.peer.nack = lambda frame: {"code": "unavailable", "retryable": True, "retry_after_ms": 60_000}
-    await chat.peer.say("said")
-    await chat.write("the secret")
-    await chat.peer.until_heard("msg")
-    await expect(other.items).to_have_count(1)
-    await chat.page.evaluate("throughline.reset()")
-    await expect(chat.items).to_have_count(0)
-    await expect(other.items).to_have_count(0)
-    assert "secret" not in await chat.page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
-    await chat.live()
-    assert len(chat.peer.sessions) == 1
-    assert chat.peer.asked[-1].get("session_token") is None
 
 
 async def test_events_and_calls(chat: Chat) -> None:

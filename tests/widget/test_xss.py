@@ -77,7 +77,7 @@ async def test_as_names_and_agents(chat: Chat) -> None:
     await chat.visit()
     await chat.open()
     for text in TEXTS:
-        await chat.peer.say("x", sender={"kind": "agent", "name": text, "avatar": text})
+        await chat.peer.say("x", sender={"kind": "agent", "name": text})
     await chat.peer.record({"t": "conv", "state": "agent_joined", "name": TEXTS[0]})
     await chat.peer.push({"t": "typing", "on": True, "from": {"kind": "agent", "name": TEXTS[0]}})
     await expect(chat.page.locator(".typing .sr")).to_have_text(f"{TEXTS[0]} is typing")
