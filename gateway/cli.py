@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_CONFIG = "throughline.yaml"
+MAX_NUMBER = 2**63 - 1
+"""What a database can count to."""
+MAX_DAYS = 36_500
 
 
 class Commands(click.Group):
@@ -195,7 +198,7 @@ def token() -> None:
     "--scope", default="read", show_default=True, type=click.Choice(["read", "write", "admin"]),
     help="Each implies those before it.",
 )  # fmt: skip
-@click.option("--days", type=click.IntRange(min=1), help="Valid this long. Default: until it is revoked.")
+@click.option("--days", type=click.IntRange(1, MAX_DAYS), help="Valid this long. Default: until it is revoked.")
 def token_create(config_path: Path, name: str, scope: str, days: int | None) -> None:
     """Make a key for NAME and print it, once: only its digest is kept."""
     config = _load(config_path)
@@ -250,7 +253,7 @@ def send(config_path: Path, to: str, text: str, channel: str | None) -> None:
 @main.command()
 @with_config
 @with_json
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=click.IntRange(0, MAX_NUMBER))
 @click.option("--all", "everything", is_flag=True, help="All that are inbound; commands are repeated by id.")
 def replay(config_path: Path, ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
     """Put dead letters back to work, by their IDS; without any, list them."""

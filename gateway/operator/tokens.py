@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from gateway.clock import Clock, Ids
+from gateway.commands import Failed
 from gateway.operator.house import opened
 from gateway.security import ID_BYTES, Scope, TokenRecord, new_token
 from gateway.settings import Config
@@ -32,6 +33,8 @@ def new_key(
 
 def create_token(config: Config, name: str, scope: Scope, days: int | None = None) -> str:
     """`days`: how long it is valid; None: until it is revoked."""
+    if not name.strip():
+        raise Failed("A key needs a name: who uses it")
     clock = Clock()
     now = clock.now()
     token, record = new_key(Ids(clock), now, name, scope, None if days is None else now + timedelta(days=days))

@@ -16,6 +16,7 @@ from normalizer.envelope import RANK
 from normalizer.ids import EnvelopeId, ExternalId
 
 MS_SHIFT = 20
+MOST_DIGITS = 19
 STATUS = {0: "known", **{rank: status.value for status, rank in RANK.items()}}
 
 
@@ -52,7 +53,8 @@ class Trace:
         return sorted(rows, key=lambda row: (row.at is None, row.at, row.room, row.what, row.id))
 
     def _intake_ids(self) -> set[int]:
-        number = {int(self._id)} if self._id.isascii() and self._id.isdecimal() and int(self._id) < 2**63 else set()
+        digits = self._id.isascii() and self._id.isdecimal() and len(self._id) <= MOST_DIGITS
+        number = {int(self._id)} if digits and int(self._id) < 2**63 else set()
         return number | {row.intake_id for row in self._rows.values()} | {row.intake_id for row in self._seen}
 
     def _of_intake(self) -> list[Touched]:

@@ -290,6 +290,16 @@ def test_lines_go_through_the_workbench(name: str, monkeypatch: pytest.MonkeyPat
     assert asked == [("post", {"x": 1}, b"line\n")]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("replay", str(2**63)), ("replay", "--", "-1"), ("token", "create", "crm", "--days", "36501"),
+     ("token", "create", "crm", "--days", "0")],
+)  # fmt: skip
+def test_a_number_that_nothing_here_can_have_is_a_usage_error(operator: Any, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, "is not in the range" in result.stderr) == (2, True)
+
+
 def test_the_options_of_one_meaning_have_one_name() -> None:
     names = {option.name for command in main.commands.values() for option in command.params
              if isinstance(option, click.Option) and "--config" in option.opts}  # fmt: skip
