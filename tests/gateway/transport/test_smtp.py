@@ -196,9 +196,9 @@ async def test_before_the_last_dot_it_is_certain(make: Made, steps: tuple[Any, .
 
 async def test_a_message_that_the_line_did_not_take_is_not_a_whole_one(make: Made) -> None:
     """The dot waits behind it."""
-    big = TEXT + (b"x" * 98 + b"\r\n") * 200_000
+    big = TEXT + (b"x" * 98 + b"\r\n") * 80_000
     async with Script(*READY[:-1], ("DATA", "354 go on"), ("From", "stop")) as server:
-        error = await failure(await make(mail_timeout_ms=1000), mail(server.at(), message=big))
+        error = await failure(await make(mail_timeout_ms=2000), mail(server.at(), message=big))
     assert facts(error) == (Unavailable, True)
 
 
