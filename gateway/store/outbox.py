@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from gateway.store.schema import DOUBT, DUE, FINAL, SENDING, SUPERSEDED, claimant, command, engine
+from gateway.store.schema import DOUBT, DUE, FINAL, PARKED, SENDING, SUPERSEDED, claimant, command, engine
 from gateway.store.statement import AnyOf, Statement, b
 from gateway.store.tx import Tx
 from normalizer.ids import ChannelId, CommandId, ConversationId, EnvelopeId, LegId
@@ -133,13 +133,19 @@ _SENDING = Statement(
     .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state == DUE),
     "p_attempts", "p_due", "p_n", "p_epoch",
 )  # fmt: skip
-_TOLD = sa.and_(b("p_state") == DOUBT, command.c.echoed > b("p_step"))
-"""An echo that came while the command was held, of which its holder knew nothing: there is nothing to wait for."""
+_TOLD = sa.and_(sa.or_(b("p_state") == DOUBT, b("p_state") == PARKED), command.c.echoed > b("p_step"))
+"""An echo that came while the command was held, of which its holder knew nothing: there is nothing to wait for, and
+nothing for a person to look at.
+"""
 _SETTLE = Statement(
     lambda d: (
         sa.update(command)
         .values({name: b(f"p_{name}") for name in Settled._fields[:-2]} | {"leased_until": 0})
-        .values(due_at=sa.case((_TOLD, command.c.created_at), else_=b("p_due_at")))
+        .values(
+            state=sa.case((_TOLD, sa.literal_column(str(DOUBT))), else_=b("p_state")),
+            due_at=sa.case((_TOLD, command.c.created_at), else_=b("p_due_at")),
+            done_at=sa.case((_TOLD, sa.cast(sa.null(), sa.BigInteger)), else_=b("p_done_at")),
+        )
         .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state < _ACTIVE)
     ),
     *(f"p_{name}" for name in Settled._fields),

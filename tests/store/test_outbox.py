@@ -203,7 +203,8 @@ def test_an_echo_hurries_what_is_in_doubt_and_nothing_else(store: Store) -> None
     assert (again.n, again.state, again.echoed) == (1, DOUBT, 1)
 
 
-def test_an_echo_that_came_first_leaves_a_doubt_nothing_to_wait_for(store: Store) -> None:
+@pytest.mark.parametrize("state", [DOUBT, PARKED])
+def test_an_echo_that_came_first_leaves_nothing_to_wait_for(store: Store, state: int) -> None:
     """Who held it knew nothing of the echo, which came during the call, or between his claim and his doubt."""
     put(store, new_command(1), new_command(2, leg="l2", step=1))
     told, other = take(store)
@@ -211,7 +212,7 @@ def test_an_echo_that_came_first_leaves_a_doubt_nothing_to_wait_for(store: Store
     for number in (1, 2):
         assert store.write_now(partial(outbox.echo, command_id=CommandId(f"cmd-{number}"), step=0)) is not None
     for held in (told, other):
-        end(store, held, DOUBT, due_at=store.now() + 20_000)
+        end(store, held, state, due_at=store.now() + 20_000)
     assert [(held.n, held.state, held.echoed) for held in take(store)] == [(1, DOUBT, 1)]
 
 
