@@ -37,6 +37,13 @@ MAX_BYTES: Mapping[str, int] = {
     "sticker": 500_000,
 }
 """Of what we send."""
+SHOWN: Mapping[str, frozenset[str]] = {
+    "audio": frozenset({"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"}),
+    "image": frozenset({"image/jpeg", "image/png"}),
+    "video": frozenset({"video/mp4", "video/3gpp"}),
+    "sticker": frozenset({"image/webp"}),
+}
+"""What the customer's app shows or plays by itself."""
 MAX_FETCH_BYTES = 100_000_000
 OUR_HOSTS = (".fbsbx.com", ".fbcdn.net", ".facebook.com", ".whatsapp.net")
 """Meta's; their URLs are of no use to anybody without the token."""
@@ -70,6 +77,12 @@ def with_media(api: Api, value: Any, urls: Mapping[str, str]) -> Flow[Any]:
             return listed
         case _:
             return value
+
+
+def shown_as(kind: str, media: MediaRef) -> str:
+    """Files of other types are refused after they were accepted (131053); as documents they arrive."""
+    mime = (media.sniffed or media.mime or "").partition(";")[0].strip().lower()
+    return kind if not mime or mime in SHOWN.get(kind, (mime,)) else "document"
 
 
 def check(attachment: Attachment) -> None:

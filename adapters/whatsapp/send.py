@@ -14,7 +14,7 @@ from adapters.base import Flow, NoAnswer, Refused, SendContext, Sent
 from adapters.whatsapp import wire
 from adapters.whatsapp.api import Api, ask
 from adapters.whatsapp.interactive import Content, offered, texts
-from adapters.whatsapp.media import Attachment, check, with_media
+from adapters.whatsapp.media import Attachment, check, shown_as, with_media
 from adapters.whatsapp.people import GROUP, is_user_id
 from normalizer.address import Address, Scheme, digits_of
 from normalizer.envelope import (
@@ -171,6 +171,7 @@ def _steps(part: Part, in_group: bool) -> list[Content]:
 
 def _media(part: MediaPart) -> list[Content]:
     kind, caption = _kind_and_caption(part)
+    kind = shown_as(kind, part.media)
     more = _filename(kind, part.media)
     if caption and len(caption) <= CAPTION_MAX:
         more, caption = {"caption": caption, **more}, None
