@@ -140,8 +140,10 @@ class Post:
         self.is_well, self.trouble = True, None
 
     async def find_cursor(self) -> str | None:
-        """How far it is read. Asked at the start of every session: a commit may have been cut off from its answer."""
-        self.cursor = await self._surely(lambda: self.parts.store.read(lambda tx: cursors.cursor_of(tx, self.lease)))
+        """How far it is read. Asked at the start of every session, behind what is being written: a commit may have been
+        cut off from its answer.
+        """
+        self.cursor = await self._surely(lambda: self.parts.store.write(lambda tx: cursors.cursor_of(tx, self.lease)))
         return self.cursor
 
     async def deliver(self, raws: Sequence[RawInbound], cursor: str | None = None) -> None:
