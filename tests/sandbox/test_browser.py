@@ -297,6 +297,17 @@ async def test_a_caller_who_wants_a_person_is_put_through(page: Page) -> None:
     await expect(call.get_by_role("link", name="Its words")).to_be_visible()
 
 
+async def test_who_takes_over_is_who_the_field_says_now(page: Page) -> None:
+    await write(page, RETURNS)
+    await counter(page).locator(".entry").first.click()
+    await page.get_by_label("Your name as an agent").fill("Anna")
+    await counter(page).get_by_role("button", name="Take over").click()
+    await expect(counter(page).locator(".heading .badge")).to_have_text("Anna")
+    await expect(counter(page).get_by_role("button", name="Take over")).to_be_disabled()
+    await page.get_by_label("Your name as an agent").fill("Berta")
+    await expect(counter(page).get_by_role("button", name="Take over")).to_be_enabled()
+
+
 async def test_who_has_hung_up_is_called(page: Page) -> None:
     await page.get_by_role("tab", name="Call").click()
     call = page.locator("#call")

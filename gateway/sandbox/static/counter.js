@@ -30,7 +30,10 @@ export class Counter {
 
   build() {
     this.name = h("input", { id: "agent-name", "aria-label": "Your name as an agent", value: localStorage.getItem("sandbox:agent") || "Robin", maxlength: "40", size: "9",
-      oninput: () => localStorage.setItem("sandbox:agent", this.name.value) });
+      oninput: () => {
+        localStorage.setItem("sandbox:agent", this.name.value);
+        if (this.shownId) this.showHead();
+      } });
     this.list = h("ol", { class: "conversations", "aria-label": "Conversations" });
     this.rows = new Rows(this.list);
     this.detail = h("div", { class: "conversation" });
@@ -152,9 +155,14 @@ export class Counter {
     if (!detail) return this.blank();
     if (this.shownId !== detail.id) this.frame(detail);
     this.now = detail;
-    this.head.show([["head", [detail.holder, detail.epoch, detail.reason, detail.next_step, detail.due_at, detail.legs, this.who(detail)], () => this.heading(detail)]]);
+    this.showHead();
     this.lines.show(this.timeline(envelopes));
     this.scroll.settle();
+  }
+
+  showHead() {
+    const { now } = this;
+    this.head.show([["head", [now.holder, now.epoch, now.reason, now.next_step, now.due_at, now.legs, this.who(now), this.agent], () => this.heading(now)]]);
   }
 
   blank() {
