@@ -1,6 +1,7 @@
 """Envelopes and a provider's answers in, calls and their outcome out. For `throughline render`.
 
 Rule: credentials stand in `calls` where they would go out, and nowhere else.
+Rule: a push is shown as what its peer gets: its own frame, or the one that sockets make of the message in the store.
 """
 
 import json
@@ -17,6 +18,7 @@ from adapters.base import (
     Call,
     HttpCall,
     LegView,
+    Lives,
     MailCall,
     MailReply,
     NoAnswer,
@@ -25,6 +27,7 @@ from adapters.base import (
     SendContext,
     SendError,
     Sent,
+    Wire,
 )
 from gateway.clock import Clock
 from gateway.workbench.lines import (
@@ -159,7 +162,7 @@ class _Bench:
         try:
             call = next(flow)
             while True:
-                calls.append(_shown_call(call, self._credentials))
+                calls.append(_shown_call(self._filled(call, message, context), self._credentials))
                 reply = _next_reply(call, replies)
                 call = flow.throw(NoAnswer("no answer came in time")) if reply is None else flow.send(reply)
         except StopIteration as done:
@@ -167,6 +170,15 @@ class _Bench:
             return sent
         finally:
             flow.close()
+
+    def _filled(self, call: Call, message: Envelope, context: SendContext) -> Call:
+        """As the first line of its leg, which the message is not when it is sent."""
+        if not isinstance(call, PushCall) or call.frame:
+            return call
+        adapter: Any = self._adapter
+        lives: Lives = adapter
+        line = Wire(seq=1, envelope=message, at=context.now, media_urls=context.media_urls)
+        return PushCall(frame=lives.show(line) or b"")
 
 
 class _Replies(Struct, frozen=True):

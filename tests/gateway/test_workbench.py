@@ -351,3 +351,41 @@ def test_a_mail_server_answers_in_its_own_words_or_in_full(body: str, code: str)
 
 def test_a_mail_server_that_says_nothing() -> None:
     assert mailed({"status": 0})["outcome"]["error"]["certain"] is False
+
+
+# --- sockets ------------------------------------------------------------------------------------------------------
+
+CALLS = {"account_sid": "AC1", "auth_tokens": ["t"], "number": "+15550002222"}
+CHAT = {"secret": "s" * 32, "widget_key": "w1", "allowed_origins": ["https://shop.example"]}
+STORED = {"stored": "aa", "mime": "audio/mpeg"}
+
+
+def pushed(type: str, body: Any, context: dict[str, Any] | None = None) -> Any:
+    """The frame of the only call."""
+    settings, to = (CALLS, "tel:+15550001111") if type == "twilio_voice" else (CHAT, "web:w1/s1")
+    line = {"envelope": {"id": "m1", "body": body, "to": to}, "context": context or {}}
+    (shown,) = render_lines(type, settings, as_lines(line), FrozenClock())
+    (call,) = json.loads(shown)["calls"]
+    assert (call.pop("kind"), set(call)) == ("push", {"body"})
+    return json.loads(call["body"]) if call["body"] else None
+
+
+def says(text: str) -> dict[str, Any]:
+    return {"parts": [{"type": "text", "text": text}]}
+
+
+def test_what_a_socket_reads_of_a_message_is_shown() -> None:
+    """The push itself says nothing: whoever is woken reads the message where it is stored."""
+    assert pushed("twilio_voice", says("**Hello** there")) == {"type": "text", "token": "Hello there", "last": True}
+    frame = pushed("webchat", says("Hello"))
+    assert (frame["t"], frame["seq"], frame["id"], frame["content"]) == ("msg", 1, "m1", {"text": "Hello"})
+
+
+def test_files_are_shown_where_the_context_says_that_they_are() -> None:
+    recording, urls = {"parts": [{"type": "audio", "media": STORED}]}, {"aa": "https://gw.example/aa"}
+    assert pushed("twilio_voice", recording, {"media_urls": urls})["source"] == urls["aa"]
+    assert pushed("twilio_voice", recording) is None
+
+
+def test_what_is_shown_once_is_the_push_itself() -> None:
+    assert pushed("webchat", {"kind": "typing", "on": True})["t"] == "typing"
