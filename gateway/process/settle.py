@@ -4,7 +4,6 @@ Rule: nothing is read for a decision that is not locked, and nothing is written 
 Rule: the statements are counted: each runs once for the whole batch, never once for a message.
 """
 
-import json
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 
 from adapters.base import Outcome, Placed
 from gateway.directory import Directory, from_ms, to_ms
+from gateway.process import unanswered
 from gateway.process.identify import Identified
 from gateway.process.ledger import Ledger
 from gateway.process.prepare import Item
@@ -314,12 +314,8 @@ class Settlement:
 
     def _fail_waiting(self, reason: str) -> None:
         """The engine went down: who waits for it is served now, not when the question times out."""
-        waiting = outbox.waiting_for_ai(self._tx)
-        outbox.end_ai(self._tx, [command for command, _, _, _ in waiting], reason)
-        for command, conversation, epoch, payload in waiting:
-            fact = AiGaveUp(command_id=command, conversation_id=conversation, epoch=epoch,
-                            up_to=json.loads(payload)["up_to"], reason=reason, engine_down=True)  # fmt: skip
-            self._facts.append(self._ledger.fact_row(fact, conversation))
+        for fact in unanswered.fail(self._tx, reason, self._now):
+            self._facts.append(self._ledger.fact_row(fact, fact.conversation_id))
 
     def _media(self, fact: MediaStored) -> None:
         row = threads.get_envelopes(self._tx, [fact.envelope_id]).get(fact.envelope_id)

@@ -66,6 +66,17 @@ class Held(NamedTuple):
     created_at: int
 
 
+class Waiting(NamedTuple):
+    """A question to the AI that has no answer yet."""
+
+    id: CommandId
+    conversation_id: ConversationId
+    leg_id: LegId | None
+    fence: int | None
+    payload: bytes
+    leased_until: int
+
+
 class Settled(NamedTuple):
     """What becomes of a command that we held."""
 
@@ -186,7 +197,7 @@ _OF_ENVELOPES = Statement(
     "ids",
 )
 _WAITING_AI = Statement(
-    lambda d: sa.select(command.c.id, command.c.conversation_id, command.c.fence, command.c.payload).where(
+    lambda d: sa.select(*(command.c[name] for name in Waiting._fields)).where(
         command.c.state < _ACTIVE, command.c.kind == "ask_ai"
     )
 )
@@ -287,8 +298,8 @@ def of_envelopes(tx: Tx, ids: Iterable[EnvelopeId]) -> dict[EnvelopeId, tuple[in
     return {EnvelopeId(row[0]): (row[1], row[2]) for row in tx.rows(_OF_ENVELOPES, (tx.many(ids),))}
 
 
-def waiting_for_ai(tx: Tx) -> list[tuple[CommandId, ConversationId, int, bytes]]:
-    return [(CommandId(row[0]), ConversationId(row[1]), row[2] or 0, row[3]) for row in tx.rows(_WAITING_AI)]
+def waiting_for_ai(tx: Tx) -> list[Waiting]:
+    return [Waiting(*row) for row in tx.rows(_WAITING_AI)]
 
 
 def end_ai(tx: Tx, ids: Iterable[CommandId], error: str) -> None:

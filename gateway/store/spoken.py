@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from gateway.store.outbox import Held
+from gateway.store.outbox import Held, Waiting
 from gateway.store.schema import FINAL, command
 from gateway.store.statement import Statement, b
 from gateway.store.tx import Tx
@@ -37,6 +37,6 @@ def keep(tx: Tx, held: Held, said: Spoken) -> None:
     tx.run(_KEEP, (payload, held.n, held.epoch))
 
 
-def kept(held: Held) -> Spoken:
+def kept(held: Held | Waiting) -> Spoken:
     """By a former life, or a lease that lapsed."""
     return msgspec.json.decode(held.payload, type=Spoken)

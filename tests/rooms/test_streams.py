@@ -368,6 +368,62 @@ async def test_who_speaks_up_after_the_end_of_the_process_was_heard_after_what_h
     assert sorted(await world.talk()) == ["ai: One.", "ai: Three.", "customer: ?", "customer: And?"]
 
 
+async def test_what_was_heard_before_the_end_of_the_process_is_told_though_nobody_is_asked_again(
+    world: World,
+) -> None:
+    """The engine is given up before anybody comes to the question: its beginning is known to the store alone."""
+    Ear(world.wake.streams)
+    world.engine.then(writes("One. Two", asyncio.Event(), "."))
+    await says(world, "1", "?")
+    working = asyncio.create_task(world.performer.drain())
+    await world.engine.waiting.wait()
+    await kept(world, Spoken("One."))
+    await ends(world, working)
+    await breaks(world)
+    await world.run()
+    assert await world.talk() == ["customer: ?", "ai: One.", "system: the robot is ill"]
+    assert await wire(world) == ["customer: ?", "ai: One.", "system: the robot is ill", "queue"]
+    assert ((await world.conversation()).holder, len(world.engine.turns)) == (Queue("default"), 1)
+
+
+async def test_an_answer_that_was_heard_to_its_end_is_one_though_the_engine_is_given_up(world: World) -> None:
+    Ear(world.wake.streams)
+    world.engine.then(writes("One. Two."))
+    await says(world, "1", "?")
+    world.performer._tell = _never_tells  # type: ignore[assignment]
+    working = asyncio.create_task(world.performer.drain())
+    await kept(world, Spoken("One. Two.", whole=True))
+    await ends(world, working)
+    await breaks(world)
+    await world.run()
+    assert await world.talk() == ["customer: ?", "ai: One. Two."]
+    assert ((await world.conversation()).holder, world.states("ask_ai")) == (Ai(), [SUPERSEDED])
+
+
+async def breaks(world: World) -> None:
+    """The breaker's word, settled before anything is asked."""
+    world.changes.append((False, "no route"))
+    await world._tell_changes()
+    await world.processor.drain()
+
+
+async def test_what_somebody_is_saying_when_the_engine_is_given_up_he_tells_himself(world: World) -> None:
+    """How far he came is not known to the store before he stops; should he never tell, the question is still there."""
+    ear, gate = Ear(world.wake.streams), asyncio.Event()
+    world.engine.then(writes("One.", gate, " Two."))
+    await says(world, "1", "?")
+    working = asyncio.create_task(world.performer.drain())
+    await world.engine.waiting.wait()
+    await kept(world, Spoken("One."))
+    world.performer._tell = _never_tells  # type: ignore[assignment]
+    await breaks(world)
+    assert await world.talk() == ["customer: ?", "system: the robot is ill"]
+    await ends(world, working)
+    await world.run()
+    assert sorted(await world.talk()) == ["ai: One.", "customer: ?", "system: the robot is ill"]
+    assert (ear.heard, len(world.engine.turns)) == (["One."], 1)
+
+
 async def test_nothing_waits_for_what_is_kept(world: World) -> None:
     """The next sentence is heard while the write of the one before it has not come back."""
     ear, gate = Ear(world.wake.streams), asyncio.Event()

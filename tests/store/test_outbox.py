@@ -245,7 +245,7 @@ def test_of_an_envelope_its_send_counts(store: Store) -> None:
 def test_when_the_ai_is_down_its_commands_end(store: Store) -> None:
     put(store, new_command(1, "ask_ai"), new_command(2, "ask_ai")._replace(fence=4), new_command(3))
     waiting = store.read_now(outbox.waiting_for_ai)
-    assert sorted(waiting) == [("cmd-1", "c1", 0, b"{}"), ("cmd-2", "c1", 4, b"{}")]
+    assert sorted(waiting) == [("cmd-1", "c1", "l1", 0, b"{}", 0), ("cmd-2", "c1", "l1", 4, b"{}", 0)]
     first, _second = take(store, kinds=("ask_ai",))
     store.write_now(lambda tx: outbox.end_ai(tx, [row[0] for row in waiting], "the engine is down"))
     assert store.read_now(outbox.waiting_for_ai) == []
