@@ -35,7 +35,7 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_postgres(postgres_server: servers.Postgres) -> Iterator[sa.Engine]:
     """A migrated database, emptied for each test. Its connection is kept: a new one costs more than most tests do."""
     with postgres_server.database() as url:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, pool_pre_ping=True)  # a test may have cut everybody off
         upgrade(engine)
         yield engine
         engine.dispose()
