@@ -73,6 +73,6 @@ async def test_a_second_one_in_the_same_folder_is_told_why_not(tmp_path: Path) -
         async with asyncio.timeout(60):
             out, complaints = await second.communicate()
         assert (second.returncode, out) == (1, b"")
-        assert b"DataDirLocked" in complaints
+        assert b"is served by another process" in complaints
         assert b"Traceback" not in complaints
         assert (await stopped(process))[0] == 0
