@@ -56,6 +56,9 @@ _FRAMES = 4
 QUOTING = ("aioimaplib",)
 """Libraries that put what they read and write into their lines: mails, passwords."""
 
+TALKATIVE = ("alembic",)
+"""Libraries whose lines say nothing without the values that are left out of them."""
+
 Line = MutableMapping[str, Any]
 
 
@@ -84,6 +87,8 @@ def configure(level: str, form: str, stream: TextIO = sys.stdout) -> None:
     logging.captureWarnings(True)
     for name in QUOTING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def lines(room: str) -> structlog.typing.FilteringBoundLogger:

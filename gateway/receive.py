@@ -39,8 +39,7 @@ class Receiver:
         row = self._row(raw, outcome_ms is not None)
         if outcome_ms is not None:
             return await self._enter(row, outcome_ms)
-        if await self._store.receive([row]):
-            self._wake.intake.ring()
+        await self._store.receive([row])
         return None
 
     async def receive_from(self, raws: Sequence[RawInbound], step: Step | None = None) -> None:
@@ -50,12 +49,9 @@ class Receiver:
         """
         rows = [self._row(raw) for raw in raws]
         if step is None:
-            waits = await self._store.receive(rows)
+            await self._store.receive(rows)
         else:
             await self._store.write(lambda tx: _keep(tx, rows, step), room="receive", items=len(rows))
-            waits = bool(rows)
-        if waits:
-            self._wake.intake.ring()
 
     def _row(self, raw: RawInbound, wants_outcome: bool = False) -> IntakeRow:
         lane = raw.session or raw.endpoint_id
@@ -78,13 +74,11 @@ class Receiver:
     async def _enter(self, row: IntakeRow, outcome_ms: int | None) -> Outcome | None:
         expected = self._wake.expect(row.id) if outcome_ms is not None else None
         try:
-            waits = await self._store.receive([row])
+            await self._store.receive([row])
         except StoreUnavailable:
             if expected is not None:
                 expected.cancel()
             raise
-        if waits:
-            self._wake.intake.ring()
         if expected is None or outcome_ms is None:
             return None
         try:

@@ -62,7 +62,6 @@ async def _replayed(api: Api, id: int) -> int:
         raise Problem("not_found") from None
     except NothingLeft:
         raise Problem("bytes_gone") from None
-    api.core.wake.intake.ring()
     return count
 
 

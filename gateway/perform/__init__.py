@@ -328,7 +328,6 @@ class Performer:
     async def _tell(self, held: Held, fact: Fact, outcome: str, took: float | None = None) -> None:
         settled, number = verdict.done(held, self._store.now()), self._ids.intake()
         await self._batcher.put(lambda tx: write_fact(tx, settled, number, fact, held.conversation_id))
-        self._wake.intake.ring()
         self._report(Performed(held, outcome, seconds=took))
 
     async def _mark(self, held: Held) -> None:

@@ -17,7 +17,7 @@ from gateway.process.prepare import Item, Preparer
 from gateway.process.settle import Done, Rules, settle
 from gateway.store import intake
 from gateway.store.handover import Arrived, Taker
-from gateway.store.intake import Claimed, Dead, LostClaim
+from gateway.store.intake import Claimed, Dead, IntakeRow, LostClaim
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.wake import Wake
@@ -52,8 +52,8 @@ class Looked(NamedTuple):
     """What a look into the table gave."""
 
     rows: list[Claimed]
-    left: list[str] | None
-    """Lanes of which something waits even so; None: nobody asked."""
+    left: list[IntakeRow] | None
+    """What waits even so, a row for each lane; None: nobody asked."""
 
 
 class Processor:
@@ -83,19 +83,19 @@ class Processor:
         self._look_at = 0
         """When the table is looked into without being told to: timers become due, leases lapse."""
         self._hands = Hands()
-        self._handover = store.hand_over(self._taker())
+        self._handover = store.bring_to(self._taker())
 
     def _taker(self) -> Taker:
         settings = self._settings
         return Taker(owner=self._owner, lease_ms=settings.lease_ms, takes=self._takes, has_room=self._has_room,
-                     give=self._given)  # fmt: skip
+                     give=self._given, look=self._wake.intake.ring)  # fmt: skip
 
     def _has_room(self) -> bool:
         """Asked on the writer's thread."""
         return len(self._hands) < self._settings.hand_rows and self._hands.bytes < self._settings.hand_bytes
 
     def _takes(self, row: Arrived) -> bool:
-        return row.kind == "raw" and (self._apart is None or not self._apart.takes(row))
+        return self._apart is None or not self._apart.takes(row)
 
     def _given(self, rows: list[Claimed]) -> None:
         self._add(rows)
@@ -148,8 +148,6 @@ class Processor:
         except LostClaim:
             self._fenced()
             await self._let_go_of_all(rows)
-        else:
-            self._done(rows)
         return bool(rows) or found
 
     def _next(self) -> list[Claimed]:
@@ -189,11 +187,6 @@ class Processor:
         if self._wake.intake.looks() or self._store.now() >= self._look_at:
             return True
         return not self._hands and not self._handover.is_sure
-
-    def _done(self, rows: list[Claimed]) -> None:
-        if any(row.kind == "fact" for row in rows):
-            # Another fact of the same lane may have waited for it.
-            self._wake.intake.look_again()
 
     def _is_apart(self, row: Claimed) -> bool:
         return self._apart is not None and row.epoch <= self._settings.max_claims and self._apart.takes(row)
@@ -244,15 +237,17 @@ class Processor:
         return True
 
     def _claim(self, tx: Tx) -> list[Claimed]:
-        upto = max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
-        return intake.claim(
-            tx, self._owner, upto=upto, lease_ms=self._settings.lease_ms, most=self._settings.batch_alone
-        )
+        return intake.claim(tx, self._owner, upto=self._upto(tx), lease_ms=self._settings.lease_ms,
+                            most=self._settings.batch_alone)  # fmt: skip
+
+    def _upto(self, tx: Tx) -> int:
+        """What is due: ids may run ahead of the clock."""
+        return max((tx.now() << MS_SHIFT) | ((1 << MS_SHIFT) - 1), self._rules.new_number())
 
     def _look_into(self, tx: Tx) -> Looked:
         rows = self._claim(tx)
         is_known = self._handover is None or self._handover.is_sure or len(rows) == self._settings.batch_alone
-        return Looked(rows, None if is_known else intake.lanes_of_raw(tx))
+        return Looked(rows, None if is_known else intake.left(tx, self._upto(tx)))
 
     def _looked(self, found: Looked) -> None:
         """On the writer's thread: nothing came between that commit and this."""
@@ -356,6 +351,4 @@ class Processor:
             self._wake.start(done.started)
         if done.commands > len(done.started):
             self._wake.outbox.ring()
-        if done.facts:
-            self._wake.intake.ring()
         self._report(done)

@@ -42,6 +42,23 @@ class Claimed(NamedTuple):
     wants_outcome: bool
 
 
+class Leased(NamedTuple):
+    """A row that is claimed from the start."""
+
+    id: IntakeId
+    endpoint_id: EndpointId
+    lane: str
+    kind: str
+    raw: bytes
+    wants_outcome: bool
+    owner: str
+    leased_until: int
+    epoch: int = 1
+
+    def claimed(self) -> "Claimed":
+        return Claimed(self.id, self.endpoint_id, self.lane, self.kind, self.raw, 0, self.epoch, 0, self.wants_outcome)
+
+
 class Dead(NamedTuple):
     id: int
     intake_id: IntakeId
@@ -56,9 +73,7 @@ class Dead(NamedTuple):
 
 
 INTAKE_ADD = insert(intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome")
-_ADD_LEASED = insert(
-    intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome", "owner", "leased_until", "epoch"
-)
+_ADD_LEASED = insert(intake, *Leased._fields)
 INTAKE_ADD_ONCE = insert(intake, "id", "endpoint_id", "lane", "kind", "raw", "wants_outcome", ignore=True)
 
 _TOUCH = Statement(
@@ -100,12 +115,13 @@ _CLAIM = Statement(
     "p_owner", "until", "upto", "now", "busy", "most",
 )  # fmt: skip
 
-_LANES = Statement(
-    lambda d: sa.select(intake.c.lane).distinct().where(
-        intake.c.state == sa.literal_column(str(WAITING)), intake.c.leased_until <= b("now"),
-        intake.c.kind == sa.literal_column("'raw'"),
-    ),
-    "now",
+_LEFT = Statement(
+    lambda d: sa.select(sa.func.max(intake.c.id), intake.c.endpoint_id, intake.c.lane, intake.c.kind)
+    .where(
+        intake.c.id <= b("upto"), intake.c.state == sa.literal_column(str(WAITING)), intake.c.leased_until <= b("now")
+    )
+    .group_by(intake.c.endpoint_id, intake.c.lane, intake.c.kind),
+    "upto", "now",
 )  # fmt: skip
 
 _FENCE = (intake.c.id == b("p_id"), intake.c.epoch == b("p_epoch"))
@@ -165,20 +181,9 @@ def claim(tx: Tx, owner: str, *, upto: int, lease_ms: int, most: int) -> list[Cl
     return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
 
 
-def add_new(tx: Tx, rows: list[IntakeRow]) -> None:
-    """What has arrived: its ids are new."""
-    tx.run_many(INTAKE_ADD, rows)
-
-
-def add_leased(tx: Tx, rows: list[IntakeRow], owner: str, until: int) -> list[Claimed]:
-    """The same, claimed from the start."""
-    tx.run_many(_ADD_LEASED, [(*row, owner, until, 1) for row in rows])
-    return [Claimed(row.id, row.endpoint_id, row.lane, row.kind, row.raw, 0, 1, 0, row.wants_outcome) for row in rows]
-
-
-def lanes_of_raw(tx: Tx) -> list[str]:
-    """Lanes of which something that arrived waits for a claim. It looks at every row."""
-    return [row[0] for row in tx.rows(_LANES, (tx.now(),))]
+def left(tx: Tx, upto: int) -> list[IntakeRow]:
+    """What waits for a claim, a row for each lane (without its bytes). It looks at every row."""
+    return [IntakeRow(id, endpoint, lane, kind, b"") for id, endpoint, lane, kind in tx.rows(_LEFT, (upto, tx.now()))]
 
 
 def finish(tx: Tx, rows: list[tuple[IntakeId, int]]) -> None:
@@ -202,7 +207,7 @@ def fail(tx: Tx, row: IntakeId, epoch: int) -> None:
 
 def release(tx: Tx, rows: Sequence[Claimed]) -> None:
     """Gives rows back that were claimed and not worked on."""
-    tx.waits(rows)
+    tx.leave(rows)
     tx.run_many(_RELEASE, [(row.id, row.epoch) for row in rows])
 
 
@@ -211,10 +216,20 @@ def void_claims(tx: Tx) -> None:
     tx.run(_VOID)
 
 
+def receive(tx: Tx, rows: Sequence[IntakeRow]) -> None:
+    """What has arrived: its ids are new."""
+    _add(tx, INTAKE_ADD, rows)
+
+
 def add(tx: Tx, rows: list[IntakeRow]) -> None:
     """Facts that re-enter, in the transaction of what caused them; and what a source gave, in that of its cursor."""
-    tx.waits(rows)
-    tx.run_many(INTAKE_ADD_ONCE, sorted(rows, key=itemgetter(0)))
+    _add(tx, INTAKE_ADD_ONCE, sorted(rows, key=itemgetter(0)))
+
+
+def _add(tx: Tx, statement: Statement, rows: Sequence[IntakeRow]) -> None:
+    waiting, handed = tx.arrive(rows)
+    tx.run_many(statement, waiting)
+    tx.run_many(_ADD_LEASED, handed)
 
 
 def outcome(tx: Tx, row: IntakeId) -> bytes | None:

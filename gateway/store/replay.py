@@ -58,7 +58,7 @@ def replay(tx: Tx, dead_id: int, new_number: Callable[[], IntakeId]) -> int:
     if raw is None:
         raise NothingLeft
     row = IntakeRow(new_number(), found.endpoint_id, found.lane, found.kind, raw[0])
-    tx.waits([row])
+    tx.leave([row])
     while tx.run(INTAKE_ADD_ONCE, row) != 1:
         row = row._replace(id=new_number())
     return tx.run(_REPLAYED, (tx.now(), found.intake_id))

@@ -62,7 +62,9 @@ def _kind(
 RAW = _kind(
     "what providers sent, byte for byte", envelope.c.id, FIRST_TEXT,
     lambda: sa.update(envelope).values(raw=None),
-    envelope.c.at < b("before"), envelope.c.raw.is_not(None),
+    # By its arrival: when it was written is what its sender says.
+    envelope.c.intake_id < b("before"), envelope.c.raw.is_not(None),
+    numbered=True,
 )  # fmt: skip
 REPLAYED = _kind(
     "dead letters that were replayed", dead.c.id, FIRST_NUMBER,

@@ -58,22 +58,20 @@ class Store:
         """The store's clock, in milliseconds since 1970."""
         return self._clock.now_ms()
 
-    def hand_over(self, taker: Taker) -> Handover | None:
-        """From now on he gets what room 1 commits. None: several processes may write here, and all is claimed."""
-        if self.database is not SQLITE:
-            return None
-        self.work.handover = Handover(taker)
+    def bring_to(self, taker: Taker) -> Handover | None:
+        """From now on he gets, or hears of, what is new in the intake. None: several processes may write here, so that
+        nothing is handed over and all is claimed.
+        """
+        self.work.taker = taker
+        self.work.handover = Handover(taker) if self.database is SQLITE else None
         return self.work.handover
 
-    def receive(self, rows: list[IntakeRow]) -> "asyncio.Future[bool]":
-        """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time.
-
-        Whether something waits in the table now: what was handed over does not.
-        """
+    def receive(self, rows: list[IntakeRow]) -> "asyncio.Future[None]":
+        """Room 1's commit: all rows or none. StoreUnavailable: it failed, or is not known to have succeeded in time."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
+        future: asyncio.Future[None] = loop.create_future()
         if not rows:
-            future.set_result(False)
+            future.set_result(None)
             return future
         if not self._arrived:
             loop.call_soon(self._hand_in, loop)
@@ -98,7 +96,7 @@ class Store:
     ) -> T:  # fmt: skip
         """`room`: it is a batch of this room, of so many items. `then`, `is_prompt`: as of `Job`."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.work.add_job(Job(lambda connection: call(self._tx(connection)), future, room, items, then, is_prompt))
+        self.work.add_job(Job(call, future, room, items, then, is_prompt))
         return await future
 
     async def read(self, call: Callable[[Tx], T]) -> T:
@@ -141,7 +139,7 @@ class Store:
         return Tx(connection, self.database, self.now, self.work.handover)
 
 
-def _expire(futures: list["asyncio.Future[bool]"], error: StoreUnavailable) -> None:
+def _expire(futures: list["asyncio.Future[None]"], error: StoreUnavailable) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)
@@ -255,7 +253,7 @@ def _writers(
 
 
 def _lock(data_dir: Path) -> IO[str]:
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = (data_dir / "serving.lock").open("a")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,21 +11,37 @@ from gateway.store.statement import Database, Row, Statement
 
 if TYPE_CHECKING:
     from gateway.store.handover import Arrived, Handover
+    from gateway.store.intake import Claimed, IntakeRow, Leased
 
 
 class Tx:
     """Lives as long as its transaction. `now()` is the store's clock in milliseconds, the same for every node."""
 
-    __slots__ = ("_connection", "_database", "_handover", "now")
+    __slots__ = ("_connection", "_database", "_handover", "handed", "left", "now")
 
     def __init__(
         self, connection: Connection, database: Database, now: Callable[[], int], handover: Handover | None = None
     ) -> None:
         self._connection, self._database, self._handover = connection, database, handover
         self.now = now
+        self.handed: list[Claimed] = []
+        """What room 2 gets when this is committed."""
+        self.left = False
+        """Something new waits for it in the intake."""
 
-    def waits(self, rows: Sequence[Arrived]) -> None:
+    def arrive(self, rows: Sequence[IntakeRow]) -> tuple[Sequence[IntakeRow], Sequence[Leased]]:
+        """New in the intake: (what waits to be claimed, what is leased to room 2 already)."""
+        if self._handover is None:
+            self.left |= bool(rows)
+            return rows, ()
+        waiting, leased = self._handover.split(rows, self.now())
+        self.left |= bool(waiting)
+        self.handed += [row.claimed() for row in leased]
+        return waiting, leased
+
+    def leave(self, rows: Sequence[Arrived]) -> None:
         """These are about to be in the intake, claimed by nobody."""
+        self.left = True
         if self._handover is not None:
             self._handover.waits(rows)
 

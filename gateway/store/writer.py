@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.store import intake
-from gateway.store.handover import Handover
-from gateway.store.intake import Claimed, IntakeRow
+from gateway.store.handover import Handover, Taker
+from gateway.store.intake import IntakeRow
 from gateway.store.tx import Tx
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Writer:
         """One commit for all of them."""
         began = self._work.time()
         try:
-            handed, ended = transact(connection, lambda connection: self._all(connection, rows, jobs))
+            tx, ended = transact(connection, lambda connection: self._all(connection, rows, jobs))
         except RowsRefused:
             self._work.put_back(jobs)
             jobs.clear()
@@ -105,26 +105,24 @@ class Writer:
             self._work.rested(began)
         if rows:
             self._work.committed("receive", began, len(rows))
-            self._tell(rows, handed)
+            self._tell(rows, tx)
         for job, result, error in ended:
             self._ended(job, result, error, began)
 
-    def _all(
-        self, connection: Connection, rows: "list[Pending]", jobs: "list[Job]"
-    ) -> "tuple[list[Claimed], list[Ended]]":
+    def _all(self, connection: Connection, rows: "list[Pending]", jobs: "list[Job]") -> "tuple[Tx, list[Ended]]":
         """The rows come first: when they are refused no job has begun."""
         try:
-            handed = self._store(self._begun(connection), [pending.row for pending in rows])
+            tx = self._store(connection, rows)
         except Exception as error:
             if is_trouble(error):
                 raise
             raise RowsRefused from error
-        return handed, [self._shielded(connection, job) for job in jobs]
+        return tx, [self._shielded(connection, job) for job in jobs]
 
     def _shielded(self, connection: Connection, job: "Job") -> "Ended":
         connection.exec_driver_sql("SAVEPOINT job")
         try:
-            ended: Ended = job, job.call(connection), None
+            ended: Ended = job, self._call(connection, job), None
         except Exception as error:
             if is_trouble(error):
                 raise
@@ -152,28 +150,23 @@ class Writer:
             _fail(rows, [], error)
 
     def _commit(self, connection: Connection, rows: "list[Pending]") -> None:
-        values, began = [pending.row for pending in rows], self._work.time()
-        handed = transact(connection, lambda connection: self._store(self._begun(connection), values))
+        began = self._work.time()
+        tx = transact(connection, lambda connection: self._store(connection, rows))
         self._work.committed("receive", began, len(rows))
-        self._tell(rows, handed)
+        self._tell(rows, tx)
 
-    def _store(self, tx: Tx, rows: list[IntakeRow]) -> list[Claimed]:
-        if self._work.handover is not None:
-            return self._work.handover.add(tx, rows)
-        intake.add_new(tx, rows)
-        return []
+    def _store(self, connection: Connection, rows: "list[Pending]") -> Tx:
+        tx = self._begun(connection)
+        intake.receive(tx, [pending.row for pending in rows])
+        return tx
 
-    def _tell(self, rows: "list[Pending]", handed: list[Claimed]) -> None:
-        results = [(pending.future, len(handed) < len(rows), None) for pending in rows]
-        if handed and self._work.handover is not None:
-            _soon(rows[0].future, _hand, results, self._work.handover.give, handed)
-        else:
-            _soon(rows[0].future, _settle, results)
+    def _tell(self, rows: "list[Pending]", tx: Tx) -> None:
+        _soon(rows[0].future, _settle, [(pending.future, None, None) for pending in rows], self._work.taker, tx)
 
     def _perform(self, connection: Connection, job: "Job") -> None:
         began, result, refused = self._work.time(), None, None
         try:
-            result = transact(connection, job.call)
+            result = transact(connection, lambda connection: self._call(connection, job))
         except Exception as error:
             if is_trouble(error):
                 raise
@@ -182,10 +175,14 @@ class Writer:
             self._work.rested(began)
         self._ended(job, result, refused, began)
 
+    def _call(self, connection: Connection, job: "Job") -> Any:
+        job.tx = self._begun(connection)
+        return job.call(job.tx)
+
     def _ended(self, job: "Job", result: Any, error: Exception | None, began: float) -> None:
         if error is None and job.then is not None:
             job.then(result)
-        job.done(result, error)
+        job.done(result, error, self._work.taker)
         if error is None and job.room is not None:
             self._work.committed(job.room, began, job.items)
 
@@ -195,7 +192,7 @@ class Pending:
 
     __slots__ = ("future", "row")
 
-    def __init__(self, row: IntakeRow, future: "asyncio.Future[bool]") -> None:
+    def __init__(self, row: IntakeRow, future: "asyncio.Future[None]") -> None:
         self.row, self.future = row, future
 
 
@@ -205,19 +202,22 @@ class Job:
     """
 
     def __init__(
-        self, call: Callable[[Connection], Any], future: "asyncio.Future[Any]", room: str | None = None, items: int = 1,
+        self, call: Callable[[Tx], Any], future: "asyncio.Future[Any]", room: str | None = None, items: int = 1,
         then: Callable[[Any], None] | None = None, is_prompt: bool = False,
     ) -> None:  # fmt: skip
         self.call, self._future, self.room, self.items, self.then = call, future, room, items, then
         self.is_prompt = is_prompt
+        self.tx: Tx | None = None
+        """Of the latest try."""
 
     @property
     def is_short(self) -> bool:
         """It may share a commit. What is to be told of a commit has one of its own."""
         return self.items <= SHORT_ITEMS and self.then is None
 
-    def done(self, result: Any, error: Exception | None) -> None:
-        _soon(self._future, _settle, [(self._future, result, error)])
+    def done(self, result: Any, error: Exception | None, taker: Taker | None = None) -> None:
+        tx = self.tx if error is None else None
+        _soon(self._future, _settle, [(self._future, result, error)], taker, tx)
 
 
 Ended = tuple[Job, Any, Exception | None]
@@ -250,6 +250,7 @@ class Work:
         self._jobs_from = 0.0
         """While rows of room 1 wait, no job starts before this time."""
         self.watch: Watch | None = None
+        self.taker: Taker | None = None
         self.handover: Handover | None = None
 
     @property
@@ -317,7 +318,10 @@ class Work:
         self._jobs_from = now + RECEIVE_SHARE * (now - began)
 
 
-def _settle(results: list[tuple["asyncio.Future[Any]", Any, Exception | None]]) -> None:
+def _settle(
+    results: list[tuple["asyncio.Future[Any]", Any, Exception | None]], taker: Taker | None = None, tx: Tx | None = None
+) -> None:
+    """`tx` was committed."""
     for future, result, error in results:
         if future.done():
             continue
@@ -325,6 +329,11 @@ def _settle(results: list[tuple["asyncio.Future[Any]", Any, Exception | None]]) 
             future.set_result(result)
         else:
             future.set_exception(error)
+    if taker is not None and tx is not None:
+        if tx.handed:
+            taker.give(tx.handed)
+        if tx.left:
+            taker.look()
 
 
 def _soon(future: "asyncio.Future[Any]", call: Callable[..., None], *args: Any) -> None:
@@ -333,15 +342,6 @@ def _soon(future: "asyncio.Future[Any]", call: Callable[..., None], *args: Any) 
     except RuntimeError:
         # The loop is closed: nobody waits any more.
         return
-
-
-def _hand(
-    results: list[tuple["asyncio.Future[Any]", Any, Exception | None]],
-    give: Callable[[list[Claimed]], None],
-    handed: list[Claimed],
-) -> None:
-    _settle(results)
-    give(handed)
 
 
 def _fail(rows: list[Pending], jobs: list[Job], error: Exception) -> None:

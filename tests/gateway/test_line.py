@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 
+from adapters.base import Wire
 from gateway.store.intake import IntakeRow
 from gateway.store.reads import get_leg
 from gateway.store.store import StoreUnavailable
+from gateway.wake import Met
 from normalizer.address import Address, Scheme
-from normalizer.envelope import AddressClaim, Evidence
+from normalizer.envelope import AddressClaim, AuthorKind, Envelope, Evidence, Message, Text
 from normalizer.identity import claim_key
-from normalizer.ids import ChannelId, LegId, leg_id
+from normalizer.ids import ChannelId, EnvelopeId, LegId, leg_id
 from tests.gateway import phone
 from tests.gateway.house import Place, config, running, soon
 from tests.gateway.phone import Caller
 
 NUMBER = "+16505551234"
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FUTURE = "9999-01-01T00:00:00+00:00"
 
 
@@ -87,7 +90,7 @@ async def test_the_first_frame_may_be_kept_as_well(tmp_path: Path) -> None:
         installed = phone.install(place.core)
         caller = await bound(place, note="CA1", keep=True, text="I am calling")
         assert await caller.cycles(1) == [["I am calling", ""]]
-        assert installed.notes == ["CA1"]
+        assert set(installed.notes) == {"CA1"}
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -123,15 +126,28 @@ async def test_a_push_tells_whether_somebody_is_there(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as place:
         phone.install(place.core)
         wake = place.core.wake
-        assert not wake.leg(leg())
+        assert wake.leg(leg()) is Met.NOBODY
         deaf = await bound(place, since=FUTURE)
-        assert not wake.leg(leg())
+        assert wake.leg(leg()) is Met.NOBODY
         caller = await bound(place)
-        assert wake.leg(leg())
+        assert wake.leg(leg()) is Met.LISTENER
         await caller.hang_up()
         await deaf.hang_up()
         await soon(lambda: not open_legs(place))
-        assert not wake.leg(leg())
+        assert wake.leg(leg()) is Met.NOBODY
+
+
+@pytest.mark.parametrize(("author", "met"), [("ai", Met.DEAF), ("system", Met.LISTENER), ("agent", Met.LISTENER)])
+async def test_a_push_tells_what_is_withheld_from_who_is_there(tmp_path: Path, author: AuthorKind, met: Met) -> None:
+    async with running(config(tmp_path)) as place:
+        phone.install(place.core)
+        said = Envelope(id=EnvelopeId("e"), direction="out", channel_type="phone", endpoint_id=phone.ENDPOINT,
+                        author=author, occurred_at=AT, body=Message(parts=(Text("hello"),)), seq=1)  # fmt: skip
+        line = Wire(seq=1, envelope=said, at=AT)
+        await bound(place, turns="CA2/")
+        assert place.core.wake.leg(leg(), line=line) is met
+        await bound(place)
+        assert place.core.wake.leg(leg(), line=line) is Met.LISTENER
 
 
 # --- webhooks of a line -------------------------------------------------------------------------------------------

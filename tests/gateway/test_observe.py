@@ -179,3 +179,10 @@ def test_sizes_and_seconds_fall_into_their_buckets() -> None:
 def test_a_library_that_quotes_mails_and_passwords_is_silent(output: io.StringIO) -> None:
     logging.getLogger("aioimaplib.aioimaplib").error("unknown data received b'Dear Ann'")
     assert output.getvalue() == ""
+
+
+def test_lines_that_say_nothing_are_not_written(output: io.StringIO) -> None:
+    log = logging.getLogger("alembic.runtime.migration")
+    log.info("Running %s", "r0001")
+    log.warning("odd")
+    assert [line["event"] for line in said(output)] == ["odd"]

@@ -13,6 +13,7 @@ from gateway.clock import CountingIds, FrozenClock
 from gateway.receive import Receiver
 from gateway.store import cursors, intake
 from gateway.store.cursors import Lease, Step
+from gateway.store.handover import Taker
 from gateway.store.intake import LostClaim
 from gateway.store.store import Store, StoreUnavailable, open_store
 from gateway.wake import Wake
@@ -28,6 +29,15 @@ __all__ = ["clock", "empty_sqlite", "sqlite_store", "sqlite_url"]
 def raw(session: str | None = None) -> RawInbound:
     return RawInbound(id="r", endpoint_id=EndpointId("wa"), origin="webhook", received_at=FrozenClock().now(),
                       session=session, body=b"\x00\xff")  # fmt: skip
+
+
+def listening(store: Store) -> Wake:
+    """Who is woken by what is new in the intake, as room 2 is."""
+    wake = Wake()
+    wake.intake.looks()
+    store.bring_to(Taker(owner="n", lease_ms=1, takes=lambda row: False, has_room=lambda: False, give=list.clear,
+                         look=wake.intake.ring))  # fmt: skip
+    return wake
 
 
 def claimed(store: Store) -> list[intake.Claimed]:
@@ -51,7 +61,7 @@ async def test_a_fact_of_ours_goes_the_same_way(sqlite_store: Store) -> None:
 
 
 async def test_room_2_is_woken_and_the_outcome_comes_back(sqlite_store: Store) -> None:
-    wake = Wake()
+    wake = listening(sqlite_store)
     waiting = asyncio.create_task(Receiver(sqlite_store, CountingIds(), wake).receive(raw(), outcome_ms=20_000))
     await wake.intake.wait(20)
     (row,) = claimed(sqlite_store)
@@ -91,7 +101,7 @@ def lease_of(store: Store) -> Lease:
 
 
 async def test_what_a_source_gave_and_its_cursor_are_one_transaction(sqlite_store: Store) -> None:
-    wake = Wake()
+    wake = listening(sqlite_store)
     lease = lease_of(sqlite_store)
     await Receiver(sqlite_store, CountingIds(), wake).receive_from(dialled(b"1", b"2"), Step(lease, None, "c1"))
     assert await wake.intake.wait(0)
@@ -101,7 +111,7 @@ async def test_what_a_source_gave_and_its_cursor_are_one_transaction(sqlite_stor
 
 @pytest.mark.parametrize("wrong", ["lease", "cursor"])
 async def test_who_lost_the_source_keeps_neither(sqlite_store: Store, wrong: str) -> None:
-    lease, wake = lease_of(sqlite_store), Wake()
+    lease, wake = lease_of(sqlite_store), listening(sqlite_store)
     step = Step(lease._replace(epoch=0), None, "c1") if wrong == "lease" else Step(lease, "c0", "c1")
     with pytest.raises(LostClaim):
         await Receiver(sqlite_store, CountingIds(), wake).receive_from(dialled(b"1"), step)
@@ -119,7 +129,7 @@ async def test_a_source_without_a_cursor_goes_the_way_of_requests(sqlite_store: 
 
 
 async def test_a_cursor_alone_wakes_nobody(sqlite_store: Store) -> None:
-    wake, lease = Wake(), lease_of(sqlite_store)
+    wake, lease = listening(sqlite_store), lease_of(sqlite_store)
     await Receiver(sqlite_store, CountingIds(), wake).receive_from([], Step(lease, None, "c1"))
     assert not await wake.intake.wait(0)
     assert sqlite_store.read_now(lambda tx: cursors.cursor_of(tx, lease)) == "c1"

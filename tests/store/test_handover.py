@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 
+from gateway.clock import MS_SHIFT
 from gateway.store import intake
-from gateway.store.handover import Handover, Taker
-from gateway.store.intake import Claimed, IntakeRow
+from gateway.store.handover import AHEAD_MS, Handover, Taker
+from gateway.store.intake import Claimed
 from gateway.store.store import Store, StoreUnavailable
-from normalizer.ids import ConversationId, IntakeId
+from gateway.store.tx import Tx
 from normalizer.ids import EndpointId as Endpoint
+from normalizer.ids import IntakeId
 from tests.store.rows import intake_row
 
 LEASE_MS = 30_000
@@ -22,12 +24,16 @@ class Hands:
 
     def __init__(self, store: Store) -> None:
         self.rows: list[Claimed] = []
+        self.looks = 0
         self.room = True
-        taker = Taker(owner="me", lease_ms=LEASE_MS, takes=lambda row: row.kind == "raw", has_room=lambda: self.room,
-                      give=self.rows.extend)  # fmt: skip
-        made = store.hand_over(taker)
+        taker = Taker(owner="me", lease_ms=LEASE_MS, takes=lambda row: row.endpoint_id != "heavy",
+                      has_room=lambda: self.room, give=self.rows.extend, look=self._look)  # fmt: skip
+        made = store.bring_to(taker)
         assert made is not None
         self.handover: Handover = made
+
+    def _look(self) -> None:
+        self.looks += 1
 
     @property
     def ids(self) -> list[int]:
@@ -45,26 +51,38 @@ def free(store: Store) -> list[int]:
 
 
 async def test_nothing_is_handed_over_before_somebody_knows_what_waits(sqlite_store: Store, hands: Hands) -> None:
-    assert await sqlite_store.receive([intake_row(1)])
-    assert (hands.ids, free(sqlite_store), hands.handover.is_sure) == ([], [1], False)
+    await sqlite_store.receive([intake_row(1)])
+    assert (hands.ids, hands.looks, free(sqlite_store), hands.handover.is_sure) == ([], 1, [1], False)
 
 
 async def test_what_is_handed_over_is_leased_and_nobody_elses(sqlite_store: Store, hands: Hands) -> None:
     hands.handover.found([])
-    assert not await sqlite_store.receive([intake_row(1, raw=b"x"), intake_row(2, "s", wants_outcome=True)])
+    await sqlite_store.receive([intake_row(1, raw=b"x"), intake_row(2, "s", wants_outcome=True)])
     assert hands.rows == [
         Claimed(IntakeId(1), Endpoint("wa"), "wa", "raw", b"x", 0, 1, 0, False),
         Claimed(IntakeId(2), Endpoint("wa"), "s", "raw", b"raw", 0, 1, 0, True),
     ]
-    assert free(sqlite_store) == []
+    assert (free(sqlite_store), hands.looks) == ([], 0)
     sqlite_store.write_now(lambda tx: intake.finish(tx, [(row.id, row.epoch) for row in hands.rows]))
     assert sqlite_store.read_now(intake.depth) == 0
 
 
+async def test_what_a_job_adds_is_handed_over_when_it_is_committed(sqlite_store: Store, hands: Hands) -> None:
+    def fails(tx: Tx) -> None:
+        intake.add(tx, [intake_row(2)])
+        raise ZeroDivisionError
+
+    hands.handover.found([])
+    await sqlite_store.write(lambda tx: intake.add(tx, [intake_row(1)]))
+    with pytest.raises(ZeroDivisionError):
+        await sqlite_store.write(fails)
+    assert (hands.ids, hands.looks, free(sqlite_store)) == ([1], 0, [])
+
+
 async def test_a_lane_of_which_something_waits_is_not_handed_over(sqlite_store: Store, hands: Hands) -> None:
-    hands.handover.found(["wa"])
-    assert await sqlite_store.receive([intake_row(1), intake_row(2, "s")])
-    assert (hands.ids, free(sqlite_store)) == ([2], [1])
+    hands.handover.found([intake_row(0)])
+    await sqlite_store.receive([intake_row(1), intake_row(2, "s")])
+    assert (hands.ids, hands.looks, free(sqlite_store)) == ([2], 1, [1])
 
 
 async def test_without_room_it_waits_and_so_does_what_comes_after_it(sqlite_store: Store, hands: Hands) -> None:
@@ -79,23 +97,26 @@ async def test_without_room_it_waits_and_so_does_what_comes_after_it(sqlite_stor
     assert (hands.ids, hands.handover.is_sure) == ([3, 4], True)
 
 
-async def test_what_nobody_takes_keeps_nothing_waiting(sqlite_store: Store, hands: Hands) -> None:
+async def test_what_can_not_be_handed_over_keeps_nothing_waiting(sqlite_store: Store, hands: Hands) -> None:
+    hands.handover.found([intake_row(0)._replace(endpoint_id=Endpoint("heavy"), lane="heavy")])
+    assert hands.handover.is_sure
+    await sqlite_store.receive([intake_row(1, "heavy")._replace(endpoint_id=Endpoint("heavy"))])
+    assert (hands.ids, hands.looks, hands.handover.is_sure) == ([], 1, True)
+
+
+async def test_what_is_for_later_waits_in_the_table(sqlite_store: Store, hands: Hands) -> None:
     hands.handover.found([])
-    fact = IntakeRow(IntakeId(1), Endpoint(""), ConversationId("cv"), "fact", b"{}")
-    assert await sqlite_store.receive([fact])
-    assert (hands.ids, hands.handover.is_sure) == ([], True)
+    later = (sqlite_store.now() + AHEAD_MS + 1) << MS_SHIFT
+    await sqlite_store.receive([intake_row(later)])
+    assert (hands.ids, hands.looks) == ([], 1)
 
 
-@pytest.mark.parametrize("way", ["added by a job", "released"])
-async def test_what_gets_into_the_table_another_way_goes_first(sqlite_store: Store, hands: Hands, way: str) -> None:
+async def test_what_is_given_back_goes_before_what_comes_after_it(sqlite_store: Store, hands: Hands) -> None:
     hands.handover.found([])
     await sqlite_store.receive([intake_row(1)])
-    if way == "released":
-        await sqlite_store.write(lambda tx: intake.release(tx, hands.rows))
-    else:
-        await sqlite_store.write(lambda tx: intake.add(tx, [intake_row(2)]))
+    await sqlite_store.write(lambda tx: intake.release(tx, hands.rows))
     await sqlite_store.receive([intake_row(3)])
-    assert hands.ids == [1]
+    assert (hands.ids, hands.looks) == ([1], 2)
 
 
 async def test_what_was_not_stored_is_handed_to_nobody(sqlite_store: Store, hands: Hands) -> None:
@@ -103,12 +124,24 @@ async def test_what_was_not_stored_is_handed_to_nobody(sqlite_store: Store, hand
     await sqlite_store.receive([intake_row(1)])
     calls = [sqlite_store.receive([row]) for row in (intake_row(2), intake_row(1), intake_row(3))]
     results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(result) for result in results] == [bool, StoreUnavailable, bool]
+    assert [type(result) for result in results] == [type(None), StoreUnavailable, type(None)]
     assert hands.ids == [1, 2, 3]
 
 
 async def test_where_several_processes_write_all_is_claimed(postgres_store: Store) -> None:
-    taker = Taker(owner="me", lease_ms=LEASE_MS, takes=lambda row: True, has_room=lambda: True, give=list.clear)
-    assert postgres_store.hand_over(taker) is None
-    assert await postgres_store.receive([intake_row(1)])
-    assert free(postgres_store) == [1]
+    looks: list[int] = []
+    taker = Taker(owner="me", lease_ms=LEASE_MS, takes=lambda row: True, has_room=lambda: True, give=list.clear,
+                  look=lambda: looks.append(1))  # fmt: skip
+    assert postgres_store.bring_to(taker) is None
+    await postgres_store.receive([intake_row(1)])
+    await postgres_store.write(lambda tx: intake.add(tx, [intake_row(2)]))
+    await postgres_store.write(lambda tx: None)
+    assert (free(postgres_store), len(looks)) == ([1, 2], 2)
+
+
+def test_what_is_left_is_a_row_for_each_lane(store: Store) -> None:
+    rows = [intake_row(1), intake_row(2), intake_row(3, "s"), intake_row(9, "later")]
+    store.write_now(lambda tx: intake.add(tx, rows))
+    store.write_now(lambda tx: intake.claim(tx, "me", upto=1, lease_ms=LEASE_MS, most=9))
+    left = store.read_now(lambda tx: intake.left(tx, 8))
+    assert sorted((row.id, row.lane, row.raw) for row in left) == [(2, "wa", b""), (3, "s", b"")]

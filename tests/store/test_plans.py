@@ -28,7 +28,6 @@ from gateway.store.store import Store
 RARE = {
     "intake._DEPTH",  # for readiness and metrics
     "intake._DEAD_COUNT",
-    "intake._LANES",  # once, when room 2 has caught up
     "effects._SEEN_PRUNE",  # the command `prune`
     "effects._ORPHANS",
     "outbox._PRUNE",

@@ -38,8 +38,8 @@ def raws(store: Store) -> dict[str, bytes | None]:
 
 def test_the_providers_bytes_go_and_the_message_stays(store: Store) -> None:
     rows = [
-        envelope_row(id, seq=place)._replace(at=at, raw=raw)
-        for place, (id, at, raw) in enumerate(
+        envelope_row(id, seq=place)._replace(at=2000 - arrived, intake_id=arrived << retention.MS_SHIFT, raw=raw)
+        for place, (id, arrived, raw) in enumerate(
             [("e1", 1, b"old"), ("e2", 999, b"old"), ("e3", 1000, b"new"), ("e4", 1, None), ("e5", 2, b"old")]
         )
     ]
