@@ -6,8 +6,9 @@ Rule: a wake-up is only ever a hint. Whoever is woken reads the store, and looks
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from enum import IntEnum
 
-from adapters.base import Outcome
+from adapters.base import Outcome, Wire
 from gateway.store.outbox import Held
 from gateway.streams import Streams
 from normalizer.ids import EndpointId, IntakeId, LegId
@@ -63,6 +64,18 @@ class IntakeBell(Bell):
         return due
 
 
+class Met(IntEnum):
+    """Whom a push found before the leg; of several the best."""
+
+    NOBODY = 0
+    DEAF = 1
+    """Somebody who is not shown this line."""
+    LISTENER = 2
+
+
+Listener = Callable[[LegId, bytes, Wire | None], Met]
+
+
 class Wake:
     def __init__(self) -> None:
         self.intake = IntakeBell()
@@ -72,12 +85,12 @@ class Wake:
         self._outcomes: dict[IntakeId, asyncio.Future[Outcome]] = {}
         self._starters: list[Callable[[list[Held]], None]] = []
         self._missing: dict[tuple[EndpointId, str], Bell] = {}
-        self._listeners: list[Callable[[LegId, bytes], bool]] = []
+        self._listeners: list[Listener] = []
 
-    def listen(self, call: Callable[[LegId, bytes], bool]) -> None:
+    def listen(self, call: Listener) -> None:
         """Called for every leg that is woken, with the frame to be shown once (empty: look into the store).
 
-        It says whether anybody is there who will see it.
+        The line is the one that the wake-up is about, where it is about one.
         """
         self._listeners.append(call)
 
@@ -102,12 +115,12 @@ class Wake:
             if not watchers:
                 del self._legs[leg]
 
-    def leg(self, leg: LegId, frame: bytes = b"") -> bool:
-        """Whether somebody in this process has the leg before him."""
-        seen = [call(leg, frame) for call in self._listeners]
+    def leg(self, leg: LegId, frame: bytes = b"", line: Wire | None = None) -> Met:
+        """Who in this process has the leg before him."""
+        met = [call(leg, frame, line) for call in self._listeners]
         for event in self._legs.get(leg, ()):
             event.set()
-        return any(seen)
+        return max(met, default=Met.NOBODY)
 
     def missing(self, endpoint: EndpointId, source: str) -> Bell:
         """Rings when something that the endpoint was sent could not be kept: where it can be pulled it is asked for."""

@@ -55,7 +55,8 @@ class HttpCall(Struct, frozen=True, kw_only=True):
 class PushCall(Struct, frozen=True, kw_only=True):
     """Wakes the live sockets of the leg; what they show they read from the store.
 
-    The Reply's status: 200 when a socket of the leg is open here, 204 when none is (another node may have one).
+    The Reply's status: 200 when a socket of the leg is open here, 204 when none is (another node may have one), 410
+    when who is there is not shown the message, because it answers what was asked in a call before (`Bind.turns`).
     """
 
     frame: bytes = b""

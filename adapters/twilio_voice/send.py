@@ -2,7 +2,7 @@
 
 Rule: what is said stands on the leg's wire. A send wakes the socket that reads it there; to wake twice does no harm.
 Rule: a call that was perhaps placed is looked for before another one is placed.
-Rule: where nobody is on the line, that is said: a voice has no mailbox.
+Rule: where nobody is on the line, or somebody who has not asked for it, that is said: a voice has no mailbox.
 """
 
 import re
@@ -139,6 +139,8 @@ def _check_keys(parts: tuple[Part, ...], pressed: str, config: Config) -> None:
 def _say(line: Line, message: Envelope, text: str, ctx: SendContext) -> Flow[Sent]:
     woken: Reply = yield PushCall()
     said = Sent((ExternalId(message.id),))
+    if woken.status == 410:
+        raise Unreachable("it answers what was asked in a call before")
     if woken.status != 204:
         return said
     call = call_in(ctx.leg.last_inbound)

@@ -26,6 +26,7 @@ from gateway.live.pace import Pace
 from gateway.live.talk import Talk
 from gateway.store.store import StoreUnavailable
 from gateway.streams import Sentence
+from gateway.wake import Met
 from normalizer.ids import LegId
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class Socket:
     def listens(self) -> bool:
         """Bound, and there is something that it may be shown."""
         return self.session is not None and not self.closing and self.sent < LAST
+
+    def met(self, line: Wire | None) -> Met:
+        if not self.listens:
+            return Met.NOBODY
+        is_withheld = self.talk is not None and line is not None and self.talk.withholds(line)
+        return Met.DEAF if is_withheld else Met.LISTENER
 
     @property
     def issued_ms(self) -> int:

@@ -25,6 +25,7 @@ from gateway.store.heads import Head, heads
 from gateway.store.store import StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.streams import Sentence
+from gateway.wake import Met
 from normalizer.envelope import Envelope
 from normalizer.ids import EnvelopeId, LegId
 from router.decide import asks_for_something, interrupts
@@ -102,17 +103,17 @@ class Sockets:
             leg = self._legs[socket.leg] = Leg(socket.leg)
         leg.sockets.append(socket)
 
-    def _woken(self, id: LegId, frame: bytes) -> bool:
+    def _woken(self, id: LegId, frame: bytes, line: Wire | None) -> Met:
         leg = self._legs.get(id)
         if leg is None:
-            return False
+            return Met.NOBODY
         if frame:
             task = asyncio.create_task(self.flash(id, frame), name="live-flash")
             self._flashing.add(task)
             task.add_done_callback(self._flashing.discard)
         else:
             self._rung(leg)
-        return any(socket.listens for socket in leg.sockets)
+        return max((socket.met(line) for socket in leg.sockets), default=Met.NOBODY)
 
     def _rung(self, leg: "Leg") -> None:
         for socket in leg.sockets:

@@ -70,6 +70,11 @@ class Talk:
             return sentence.up_to >= self.asked.first
         return self.is_spoken_to and sentence.up_to > self.asked.head
 
+    def withholds(self, line: Wire) -> bool:
+        """Before what stands before it was read: what was said here is not known by its place then."""
+        unread = self.is_spoken_to and self.asked.first is None and (line.envelope.seq or 0) > self.asked.head
+        return is_left_over(line, self.asked) and not unread
+
     def says(self, envelope: Envelope) -> None:
         """The caller; `seq` is set once it is stored."""
         if self.asked.first is None and is_turn(envelope, self.turns):

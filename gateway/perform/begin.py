@@ -27,6 +27,8 @@ class Ready(Struct, frozen=True):
     envelope: Envelope
     leg: LegRow
     reply_to: ExternalId | None
+    seq: int | None = None
+    """The envelope's place in the conversation."""
 
 
 def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -> list[Ready]:
@@ -107,9 +109,9 @@ def _ready(held: Held, envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegI
            replies: dict[EnvelopeId, ExternalId]) -> Ready:  # fmt: skip
     assert held.envelope_id is not None
     assert held.leg_id is not None
-    envelope = codec.decode(envelopes[held.envelope_id].content)
-    reply_to = None
+    row = envelopes[held.envelope_id]
+    envelope, reply_to = codec.decode(row.content), None
     if isinstance(envelope.body, Message) and envelope.body.reply_to is not None:
         wanted = envelope.body.reply_to
         reply_to = wanted.external_id or replies.get(wanted.envelope_id or EnvelopeId(""))
-    return Ready(held, envelope, legs[held.leg_id], reply_to)
+    return Ready(held, envelope, legs[held.leg_id], reply_to, row.seq)

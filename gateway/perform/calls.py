@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.base import (
     CallContext,
@@ -21,17 +22,20 @@ from adapters.base import (
     SendContext,
     SendError,
     Sent,
+    Wire,
 )
 from gateway.credentials import Credentials
 from gateway.directory import Directory, Mounted, from_ms
 from gateway.perform.begin import Ready
 from gateway.store.threads import LegRow
-from gateway.wake import Wake
+from gateway.wake import Met, Wake
 from normalizer.address import parse_address
 from normalizer.envelope import Envelope, MediaRef, Receipt, Status, media_parts
 from normalizer.ids import ChannelId, EnvelopeId, ExternalId, LegId
 
 NO_CHANNEL = Capabilities()
+STATUS = {Met.LISTENER: 200, Met.NOBODY: 204, Met.DEAF: 410}
+"""The answer to a push."""
 Links = Callable[[MediaRef], str]
 """A public, signed, short-lived URL of stored bytes."""
 
@@ -70,7 +74,8 @@ class Calls(Struct, frozen=True, kw_only=True):
         """One step of a message. Raises SendError."""
         mounted, account = self.mounted(ready.held.channel_id)
         context = self._context(ready, mounted, account, now)
-        return await self._run(mounted, mounted.adapter.send(ready.envelope, context), ready.leg.id)
+        line = _line(ready, now) if mounted.adapter.capabilities.live else None
+        return await self._run(mounted, mounted.adapter.send(ready.envelope, context), ready.leg.id, line)
 
     async def find(self, ready: Ready, now: datetime) -> Sequence[ExternalId]:
         """Ids at the provider that may be the step in doubt. Raises SendError."""
@@ -121,15 +126,20 @@ class Calls(Struct, frozen=True, kw_only=True):
         flow = fetcher.fetch(media, CallContext(now=now, account=account, hook_url=self.hooks + mounted.id))
         return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms)
 
-    async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId) -> Sent:
+    async def _run(self, mounted: Mounted, flow: Flow[Sent], leg: LegId, line: Wire | None = None) -> Sent:
         async def push(call: PushCall) -> Reply:
-            return Reply(200 if self.wake.leg(leg, call.frame) else 204)
+            return Reply(STATUS[self.wake.leg(leg, call.frame, line)])
 
         return await self.credentials.run(flow, mounted, timeout_ms=self.limit_ms, push=push)
 
     def _media_urls(self, envelope: Envelope) -> Mapping[str, str]:
         stored = [part.media for _, part in media_parts(envelope.body) if part.media.stored is not None]
         return {media.stored: self.links(media) for media in stored if media.stored is not None}
+
+
+def _line(ready: Ready, now: datetime) -> Wire:
+    """As sockets will read it; where others have followed it its own number is a lower one."""
+    return Wire(seq=ready.leg.wire_head, envelope=replace(ready.envelope, seq=ready.seq), at=now)
 
 
 def _view(leg: LegRow) -> LegView:

@@ -136,6 +136,16 @@ def test_before_a_word_was_said_no_answer_is_followed() -> None:
     assert not talk.follows(sentence(up_to=6))
 
 
+def test_what_it_will_withhold_is_known_before_it_is_read() -> None:
+    talk = called(head=5)
+    assert (talk.withholds(line(seq=9)), talk.withholds(line("agent", seq=9))) == (True, False)
+    talk.says(turn())
+    assert talk.withholds(line(seq=5)), "it stood there before the socket"
+    assert not talk.withholds(line(seq=9)), "it may answer what was said here, and is not stored yet"
+    talk.says(turn(seq=7))
+    assert (talk.withholds(line(seq=6)), talk.withholds(line(seq=8))) == (True, False)
+
+
 @pytest.mark.parametrize(
     "said",
     [turn("CA1/"), envelope(CallEvent(call=ExternalId("CA2"), event="key")), turn(observed=True), envelope()],

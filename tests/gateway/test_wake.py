@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
-from adapters.base import Outcome
-from gateway.wake import Bell, Wake
-from normalizer.ids import EndpointId, IntakeId, LegId
+from adapters.base import Outcome, Wire
+from gateway.wake import Bell, Met, Wake
+from normalizer.envelope import Envelope, Message, Text
+from normalizer.ids import EndpointId, EnvelopeId, IntakeId, LegId
 
 LEG, OTHER = LegId("leg_1"), LegId("leg_2")
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SAID = Envelope(id=EnvelopeId("e"), direction="out", channel_type="line", endpoint_id=EndpointId("line"),
+                occurred_at=AT, body=Message(parts=(Text("hello"),)))  # fmt: skip
+LINE = Wire(seq=1, envelope=SAID, at=AT)
 
 
 async def test_a_ring_before_anybody_waits_is_not_lost() -> None:
@@ -51,12 +57,17 @@ async def test_all_who_watch_a_leg_are_told_and_nobody_else() -> None:
 
 async def test_who_wakes_a_leg_learns_whether_anybody_is_there() -> None:
     wake = Wake()
-    assert wake.leg(LEG) is False
-    heard: list[bytes] = []
-    wake.listen(lambda leg, frame: leg == LEG)
-    wake.listen(lambda leg, frame: bool(heard.append(frame)))  # type: ignore[func-returns-value]
-    assert (wake.leg(LEG, b"x"), wake.leg(OTHER, b"y")) == (True, False)
-    assert heard == [b"x", b"y"]
+    assert wake.leg(LEG) is Met.NOBODY
+    told: list[tuple[bytes, Wire | None]] = []
+
+    def listener(leg: LegId, frame: bytes, line: Wire | None) -> Met:
+        told.append((frame, line))
+        return Met.DEAF
+
+    wake.listen(listener)
+    wake.listen(lambda leg, frame, line: Met.LISTENER if leg == LEG else Met.NOBODY)
+    assert (wake.leg(LEG, b"x"), wake.leg(OTHER, line=LINE)) == (Met.LISTENER, Met.DEAF)
+    assert told == [(b"x", None), (b"", LINE)]
 
 
 async def test_who_gave_his_watch_back_is_told_nothing() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.base import Capabilities
+from adapters.base import Capabilities, Wire
 from gateway.engines.base import EngineUnavailable
 from gateway.perform import Performer, PerformSettings
 from gateway.perform.stream import Speaker
@@ -17,8 +17,9 @@ from gateway.store import outbox, spoken
 from gateway.store.schema import DONE, SUPERSEDED
 from gateway.store.spoken import Spoken
 from gateway.store.store import StoreUnavailable
+from gateway.wake import Met
 from normalizer.envelope import Status
-from normalizer.ids import AgentId
+from normalizer.ids import AgentId, LegId
 from router.conversation import Agent, Ai, Queue
 from tests.rooms import line
 from tests.rooms.engine import writes
@@ -516,12 +517,19 @@ async def test_an_interruption_of_what_came_before_leaves_the_next_answer_alone(
     assert ear.heard == ["One.", "Two."]
 
 
-@pytest.mark.parametrize(("there", "status"), [(True, 200), (False, 204)])
-async def test_a_channel_learns_whether_its_push_met_a_socket(world: World, there: bool, status: int) -> None:
-    world.wake.listen(lambda leg, frame: there and leg == LEG)
+@pytest.mark.parametrize(("there", "status"), [(Met.LISTENER, 200), (Met.DEAF, 410), (Met.NOBODY, 204)])
+async def test_a_channel_learns_whom_its_push_met(world: World, there: Met, status: int) -> None:
+    lines: list[Wire] = []
+
+    def listens(leg: LegId, frame: bytes, line: Wire | None) -> Met:
+        lines.extend([line] if line is not None else [])
+        return there if leg == LEG else Met.NOBODY
+
+    world.wake.listen(listens)
     await says(world, "1", "?")
     await world.run()
     assert world.line.pushed == [status]
+    assert [(one.seq, one.envelope.seq, one.envelope.author) for one in lines] == [(2, 2, "ai")]
 
 
 # --- what a call is in its conversation ---------------------------------------------------------------------------

@@ -232,10 +232,13 @@ async def test_an_answer_to_the_call_before_is_never_the_first_thing_that_is_hea
         line = await them.dial()
         await line.ready()
         gate.set()
-        await them.settled("ask_ai")
+        async with asyncio.timeout(PATIENCE_S):
+            while not await them.said():
+                pass
         await them.settled("send")
         assert await line.says("hello?", 1) == "re: hello?"
         assert (line.relay.cycles, them.complaints) == (["re: hello?"], [])
+        assert (await them.said())[0] == ("One. Two. Three", Status.FAILED)
 
 
 async def test_nor_is_it_in_a_call_turn_by_turn(tmp_path: Path) -> None:

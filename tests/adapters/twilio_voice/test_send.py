@@ -15,8 +15,10 @@ from adapters.base import (
     MediaFailed,
     NoAnswer,
     NotReached,
+    PushCall,
     Reply,
     Unavailable,
+    Unreachable,
 )
 from adapters.twilio_voice.codes import CODES
 from normalizer.envelope import MediaRef
@@ -119,6 +121,14 @@ def test_on_an_open_line_by_the_command(case: OutboundCase) -> None:
 
 GONE = {"class": "Unreachable", "code": "unreachable", "retryable": False, "certain": True}
 CALLS = {"method": "POST", "url": f"{API}/Calls.json"}
+
+
+def test_an_answer_to_the_call_before_is_not_called_out_with() -> None:
+    """Somebody is on the line, and does not hear it: it has not gone out, and no second call is placed for it."""
+    flow = adapter(call_out="any").send(HELLO, ctx())
+    assert next(flow) == PushCall()
+    with pytest.raises(Unreachable):
+        flow.send(Reply(410))
 
 
 def deserted_case(label: str, body: Any = HELLO, context: Any = None, replies: Any = (), calls: Any = (),
