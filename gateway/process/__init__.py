@@ -80,6 +80,8 @@ class Processor:
         self._size = settings.batch
         self._webhooks_at = 0
         """When the next webhooks are taken, if they are not many before."""
+        self._after_webhooks = False
+        """The last round was theirs: the next is not."""
         self._look_at = 0
         """When the table is looked into without being told to: timers become due, leases lapse."""
         self._hands = Hands()
@@ -156,14 +158,13 @@ class Processor:
         """
         now, gather_ms = self._store.now(), self._settings.gather_ms
         is_overdue = bool(self._hands.webhooks) and now >= self._webhooks_at + OVERDUE * gather_ms
-        if self._hands.prompts and not is_overdue:
+        after_webhooks, self._after_webhooks = self._after_webhooks, False
+        if self._hands.prompts and (after_webhooks or not is_overdue):
             return self._hands.take_prompts(self._settings.batch_alone)
-        if now < self._webhooks_at and self._hands.webhooks < self._settings.batch:
+        if not self._hands.webhooks or (now < self._webhooks_at and self._hands.webhooks < self._settings.batch):
             return []
-        rows = self._hands.take_webhooks(self._settings.batch_alone)
-        if rows:
-            self._webhooks_at = now + gather_ms
-        return rows
+        self._webhooks_at, self._after_webhooks = now + gather_ms, True
+        return self._hands.take_webhooks(self._settings.batch if self._hands.prompts else self._settings.batch_alone)
 
     async def _look(self) -> bool:
         """Into the table: for what was not handed over. Whether anything was there."""

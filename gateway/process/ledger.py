@@ -18,6 +18,7 @@ from gateway.store.automatic import said_automatically
 from gateway.store.facts import fact_row
 from gateway.store.intake import IntakeRow
 from gateway.store.outbox import Held, NewCommand
+from gateway.store.reads import transcript_rows
 from gateway.store.schema import DONE, DUE
 from gateway.store.threads import EnvelopeRow, LegRow
 from gateway.store.tx import Tx
@@ -257,7 +258,7 @@ class Ledger:
             return None
         id = derive("env", item.id, "say", str(number))
         envelope = self._ours(id, say.leg, Message(parts=say.parts, reply_to=say.reply_to))
-        envelope = replace(envelope, author=say.author, agent_id=say.agent_id)
+        envelope = replace(envelope, author=say.author, agent_id=say.agent_id, locale=self._language(conversation, say))
         envelope, content = codec.seal(envelope)
         seq = self._next_seq(conversation)
         wire = self._next_wire(say.leg) if on_line and not say.fenced and self.is_live(envelope.channel_id) else None
@@ -272,7 +273,8 @@ class Ledger:
         """The leg has it already: its line ends what is heard, and its send is over before it began."""
         if say.leg is None or say.leg not in self.legs or say.heard_as is None:
             return None
-        envelope = replace(self._ours(say.heard_as, say.leg, Message(parts=say.parts)), author=say.author)
+        envelope = self._ours(say.heard_as, say.leg, Message(parts=say.parts))
+        envelope = replace(envelope, author=say.author, locale=say.locale)
         envelope, content = codec.seal(envelope)
         seq = self._next_seq(conversation)
         wire = self._next_wire(say.leg) if self.is_live(envelope.channel_id) else None
@@ -280,6 +282,15 @@ class Ledger:
         self._automatic[say.leg] += 1
         self._command(Send(envelope.id), conversation, say.leg, envelope.channel_id, done=True)
         return envelope.id, seq
+
+    def _language(self, conversation: ConversationId, say: Say) -> str | None:
+        """A person who does not tell writes in that of the customer's last turn; it may be of this very batch."""
+        last = self.conversations[conversation].last_in
+        if say.locale is not None or say.author != "agent" or not last:
+            return say.locale
+        fresh = [row.content for row in self._envelopes if (row.conversation_id, row.seq) == (conversation, last)]
+        found = fresh or transcript_rows(self._tx, conversation, last, 1)
+        return codec.decode(found[0]).locale if found else None
 
     def _ours(self, id: str, leg: LegId | None, body: Body) -> Envelope:
         """An outbound envelope for this leg."""

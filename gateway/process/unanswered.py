@@ -25,9 +25,11 @@ def fail(tx: Tx, reason: str, now: int) -> list[AiAnswered | AiGaveUp]:
 
 
 def _told(one: Waiting, said: Spoken, reason: str) -> AiAnswered | AiGaveUp:
-    epoch, up_to = one.fence or 0, _decode(one.payload).up_to
+    epoch, asked = one.fence or 0, _decode(one.payload)
     if said.whole:
-        return AiAnswered(command_id=one.id, conversation_id=one.conversation_id, epoch=epoch, up_to=up_to,
-                          text=said.spoken, confidence=1.0, leg_id=one.leg_id, spoken=said.spoken)  # fmt: skip
-    return AiGaveUp(command_id=one.id, conversation_id=one.conversation_id, epoch=epoch, up_to=up_to, reason=reason,
-                    engine_down=True, leg_id=one.leg_id, spoken=said.spoken)  # fmt: skip
+        return AiAnswered(command_id=one.id, conversation_id=one.conversation_id, epoch=epoch, up_to=asked.up_to,
+                          text=said.spoken, confidence=1.0, leg_id=one.leg_id, spoken=said.spoken,
+                          locale=asked.locale)  # fmt: skip
+    return AiGaveUp(command_id=one.id, conversation_id=one.conversation_id, epoch=epoch, up_to=asked.up_to,
+                    reason=reason, engine_down=True, leg_id=one.leg_id, spoken=said.spoken,
+                    locale=asked.locale)  # fmt: skip

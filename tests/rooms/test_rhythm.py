@@ -92,6 +92,16 @@ async def test_webhooks_that_wait_too_long_go_before_all(paced: World) -> None:
     assert [done.items[0].row.lane for done in paced.processed[-2:]] == ["wa", "s1"]
 
 
+async def test_neither_keeps_the_other_waiting_for_ever(paced: World) -> None:
+    for number in range(7):
+        await webhook(paced, f"{number}")
+    paced.clock.advance(10 * GATHER_MS / 1000)
+    for number in range(2):
+        await paced.receiver.receive(paced.frame_of("s1", id=f"c{number}", text="hello"))
+    assert [len(kinds) for kinds in await settled(paced)] == [3, 2, 4]
+    assert [done.items[0].row.lane for done in paced.processed[-3:]] == ["wa", "s1", "wa"]
+
+
 async def test_a_room_that_runs_gathers_and_stops_with_nothing_left(paced: World) -> None:
     await webhook(paced, "1")
     running = asyncio.create_task(paced.processor.run())
