@@ -23,6 +23,7 @@ class Sentence(Struct, frozen=True):
     first: bool
     up_to: int = 0
     """The seq up to which it is an answer."""
+    locale: str | None = None
 
 
 Show = Callable[[LegId, Sentence], Awaitable[bool]]
@@ -32,10 +33,12 @@ Show = Callable[[LegId, Sentence], Awaitable[bool]]
 class Stream:
     """An answer that is being written."""
 
-    __slots__ = ("bell", "conversation_id", "cut", "id", "leg_id", "over", "said", "up_to")
+    __slots__ = ("bell", "conversation_id", "cut", "id", "leg_id", "locale", "over", "said", "up_to")
 
-    def __init__(self, conversation_id: ConversationId, leg_id: LegId | None, id: EnvelopeId, up_to: int = 0) -> None:
+    def __init__(self, conversation_id: ConversationId, leg_id: LegId | None, id: EnvelopeId, up_to: int = 0,
+                 locale: str | None = None) -> None:  # fmt: skip
         self.conversation_id, self.leg_id, self.id, self.up_to = conversation_id, leg_id, id, up_to
+        self.locale = locale
         self.bell = asyncio.Event()
         """Rung when it may not be wanted any more."""
         self.over = asyncio.Event()
@@ -56,7 +59,8 @@ class Streams:
     async def show(self, stream: Stream, text: str, chars: int) -> bool:
         if self._show is None or stream.leg_id is None or stream.cut:
             return False
-        heard = await self._show(stream.leg_id, Sentence(stream.id, text, chars, not stream.said, stream.up_to))
+        first, up_to = not stream.said, stream.up_to
+        heard = await self._show(stream.leg_id, Sentence(stream.id, text, chars, first, up_to, stream.locale))
         stream.said = stream.said or heard
         return heard
 

@@ -1,4 +1,7 @@
-"""Everything that the router may ask for. Commands hold ids and numbers, no text of anybody's.
+"""Everything that the router may ask for. Commands hold ids, numbers and names of languages, no text of anybody's.
+
+The outbox keeps one thing beside them: with a question, what has been said aloud of its answer (store/spoken.py), until
+the answer is told. These are words of the AI's, and of nobody else.
 
 Rule: `Send` has an outside effect that may not happen twice: it passes through `sending`. The others may be repeated.
 """
@@ -29,6 +32,8 @@ class AskAi(Struct, frozen=True, tag_field="command", tag="ask_ai", omit_default
     deadline_ms: int
     speak_at: float | None = None
     """Set: the leg hears the answer sentence by sentence, while an engine that is at least so sure writes it."""
+    locale: str | None = None
+    """Of the turn that is to be answered, where it is known (BCP 47)."""
 
 
 class FetchMedia(Struct, frozen=True, tag_field="command", tag="fetch_media", omit_defaults=True):

@@ -53,6 +53,7 @@ class Say(Struct, frozen=True, kw_only=True):
     """Not to be sent once the holder has changed."""
     careful: bool = False
     reply_to: ReplyTo | None = None
+    locale: str | None = None
     heard_as: EnvelopeId | None = None
     """Set: the leg has heard it already, under this id. It is recorded as sent."""
 
@@ -137,7 +138,7 @@ def _to_holder(conversation: Conversation, envelope: Envelope, facts: Facts, pol
     match conversation.holder:
         case Ai():
             marks = _marks(envelope, facts, policy)
-            decision = _ask(conversation, facts, policy, now, "the customer wrote to the AI")
+            decision = _ask(conversation, facts, policy, now, "the customer wrote to the AI", envelope.locale)
             return replace(decision, commands=marks + decision.commands + fetched)
         case Queue() | Agent():
             waiting = _waiting(conversation, policy, now)
@@ -147,7 +148,9 @@ def _to_holder(conversation: Conversation, envelope: Envelope, facts: Facts, pol
             return Decision(conversation=conversation, reason="nobody holds it", commands=fetched)
 
 
-def _ask(conversation: Conversation, facts: Facts, policy: Policy, now: int, reason: str) -> Decision:
+def _ask(
+    conversation: Conversation, facts: Facts, policy: Policy, now: int, reason: str, locale: str | None = None
+) -> Decision:
     """One question at a time: what comes meanwhile is asked about when the answer is there. Who is on the line does
     not wait for an answer to what he has left behind: his newer turn takes the place of the one before."""
     if conversation.asked is not None and not facts.streams:
@@ -156,9 +159,8 @@ def _ask(conversation: Conversation, facts: Facts, policy: Policy, now: int, rea
         conversation, asked=conversation.head, next_step="the AI answers", due_at=now + policy.ai_deadline_ms
     )
     speak_at = policy.min_confidence if facts.streams else None
-    return Decision(
-        conversation=asked, reason=reason, commands=(AskAi(conversation.head, policy.ai_deadline_ms, speak_at),)
-    )
+    ask = AskAi(conversation.head, policy.ai_deadline_ms, speak_at, locale)
+    return Decision(conversation=asked, reason=reason, commands=(ask,))
 
 
 def _ai_answered(event: AiAnswered, before: Conversation, facts: Facts, policy: Policy, now: int) -> Decision:
@@ -170,9 +172,9 @@ def _ai_answered(event: AiAnswered, before: Conversation, facts: Facts, policy: 
     rest = event.text[len(event.spoken) :].strip()
     says = _heard(event)
     if rest or not says:
-        says += (Say(parts=(Text(rest),), author="ai", leg=before.reply_leg, fenced=True),)
+        says += (Say(parts=(Text(rest),), author="ai", leg=before.reply_leg, fenced=True, locale=event.locale),)
     if before.last_in > event.up_to:
-        again = _ask(answered, facts, policy, now, "the AI answered; the customer has written more")
+        again = _ask(answered, facts, policy, now, "the AI answered; the customer has written more", event.locale)
         return replace(again, says=says)
     return Decision(conversation=answered, reason="the AI answered", says=says)
 
@@ -199,7 +201,7 @@ def _agent_replied(event: AgentReplied, before: Conversation, now: int, policy: 
     careful = any(isinstance(part, Template) for part in event.parts)
     author: AuthorKind = "system" if event.system else "agent"
     say = Say(parts=event.parts, author=author, agent_id=event.agent_id, leg=before.reply_leg, careful=careful,
-              reply_to=event.reply_to)  # fmt: skip
+              reply_to=event.reply_to, locale=event.locale)  # fmt: skip
     if event.system:
         return Decision(conversation=before, reason="a program of ours wrote", says=(say,))
     kind = next_kind(before.holder, Trigger.AGENT_REPLIED)
@@ -271,7 +273,8 @@ def _heard(event: AiAnswered | AiGaveUp) -> tuple[Say, ...]:
     """What the leg has heard of it already."""
     if not event.spoken:
         return ()
-    return (Say(parts=(Text(event.spoken),), author="ai", leg=event.leg_id, heard_as=spoken_id(event.command_id)),)
+    return (Say(parts=(Text(event.spoken),), author="ai", leg=event.leg_id, locale=event.locale,
+                heard_as=spoken_id(event.command_id)),)  # fmt: skip
 
 
 def _state(conversation: Conversation) -> StateChange:

@@ -24,6 +24,7 @@ class AiAnswered(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_an
     leg_id: LegId | None = None
     spoken: str = ""
     """The beginning of `text` that the leg has heard already, while it was written."""
+    locale: str | None = None
 
 
 class AiGaveUp(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_gave_up"):
@@ -38,6 +39,7 @@ class AiGaveUp(Struct, frozen=True, kw_only=True, tag_field="fact", tag="ai_gave
     leg_id: LegId | None = None
     spoken: str = ""
     """What the leg has heard of an answer that came to nothing."""
+    locale: str | None = None
 
 
 class AgentReplied(Struct, frozen=True, kw_only=True, tag_field="fact", tag="agent_replied"):
@@ -49,6 +51,8 @@ class AgentReplied(Struct, frozen=True, kw_only=True, tag_field="fact", tag="age
     reply_to: ReplyTo | None = None
     system: bool = False
     """Written by a program of ours rather than a person: the holder stays who it is."""
+    locale: str | None = None
+    """None: an agent answers in the language of the customer's last turn."""
 
 
 class HolderRequested(Struct, frozen=True, kw_only=True, tag_field="fact", tag="holder_requested"):

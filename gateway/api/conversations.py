@@ -113,6 +113,7 @@ async def send_message(api: Api, asked: Asked[None, shapes.SendMessage]) -> Answ
         parts=parts,
         key=asked.key,
         reply_to=None if reply_to is None else ReplyTo(envelope_id=reply_to),
+        locale=asked.body.locale,
     )
     outcome = await api.core.receiver.enter(fact, id, outcome_ms=api.core.config.server.call_outcome_ms)
     if outcome is None:

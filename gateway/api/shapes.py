@@ -20,6 +20,8 @@ MAX_KEY_CHARS = 255
 Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="Most items of a page.")]
 Cursor = Annotated[str, Meta(description="`next` of the page before.")]
 NOT_BLANK = r"\S"
+LANGUAGE_TAG = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$(?!\n)"
+"""To Python `$` is before a last line break as well."""
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 EvidenceName = Literal["claimed", "channel", "verified"]
 StuckState = Literal["failed", "parked", "dead"]
@@ -60,6 +62,10 @@ class SendMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=20)] | None = None
     reply_to: Annotated[
         EnvelopeId | None, Meta(description="The message that this one answers, by its `id`; of the same channel.")
+    ] = None
+    locale: Annotated[
+        Annotated[str, Meta(max_length=35, pattern=LANGUAGE_TAG)] | None,
+        Meta(description="Its language (BCP 47), like `en-GB`. Left out: that of the customer's last message."),
     ] = None
 
 

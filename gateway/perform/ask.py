@@ -102,7 +102,8 @@ class Asker:
         )
         lines = transcript(codec.decode(content) for content in rows)[-most:]
         said = tuple(Utterance(line.speaker, line.text, line.at) for line in lines)
-        turn = Turn(conversation_id=held.conversation_id, transcript=said, deadline_ms=command.deadline_ms)
+        turn = Turn(conversation_id=held.conversation_id, transcript=said, locale=command.locale,
+                    deadline_ms=command.deadline_ms)  # fmt: skip
         return turn, asked == (held.fence, command.up_to)
 
     def failed(self, held: Held, command: AskAi, error: TimeoutError | EngineError, spoken: str = "") -> AiGaveUp:
@@ -129,13 +130,14 @@ def answered(held: Held, command: AskAi, text: str, end: Answer | Finished, spok
         sources=tuple(map(str, end.sources)),
         leg_id=held.leg_id,
         spoken=spoken,
+        locale=command.locale,
     )
 
 
 def gave_up(held: Held, command: AskAi, reason: str, spoken: str = "", engine_down: bool = False) -> AiGaveUp:
     return AiGaveUp(command_id=held.id, conversation_id=held.conversation_id, epoch=held.fence or 0,
                     up_to=command.up_to, reason=reason, engine_down=engine_down, leg_id=held.leg_id,
-                    spoken=spoken)  # fmt: skip
+                    spoken=spoken, locale=command.locale)  # fmt: skip
 
 
 def _with_sources(answer: Answer) -> str:

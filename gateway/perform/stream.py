@@ -51,7 +51,8 @@ class Speaker:
         self._store, self._asker, self._streams, self._guards = store, asker, streams, tuple(guards)
 
     def stream(self, held: Held) -> Stream:
-        return Stream(held.conversation_id, held.leg_id, spoken_id(held.id), decode(held.payload).up_to)
+        asked = decode(held.payload)
+        return Stream(held.conversation_id, held.leg_id, spoken_id(held.id), asked.up_to, asked.locale)
 
     async def speak(self, held: Held, command: AskAi, stream: Stream) -> AiAnswered | AiGaveUp | None:
         """What re-enters; None: it was not wanted any more, and nothing of it was heard."""

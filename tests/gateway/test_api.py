@@ -189,6 +189,15 @@ async def test_an_answer_may_quote_a_message(place: ApiHouse) -> None:
     assert sent["context"] == {"message_id": question["external_id"]}
 
 
+async def test_an_answer_may_say_in_which_language_it_is(place: ApiHouse) -> None:
+    id = await place.writes("hola")
+    got = await place.says(id, "Buenos días", locale="es-ES")
+    (item,) = (await place.get(f"/v1/conversations/{id}/envelopes?after={got.body['seq'] - 1}"))["items"]
+    assert item["locale"] == "es-ES"
+    assert (await place.says(id, "Buenos días", locale="es-ES")).body == got.body
+    assert (await place.says(id, "Buenos días", locale="es-MX")).status == 409
+
+
 async def test_only_a_message_of_the_same_conversation_can_be_quoted(place: ApiHouse) -> None:
     id, other = await place.writes("hello"), await place.writes("hello", OTHER)
     (foreign,) = (await place.get(f"/v1/conversations/{other}/envelopes"))["items"]

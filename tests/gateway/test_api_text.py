@@ -27,6 +27,7 @@ def cursor(text: str) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+NO_LANGUAGES = ("", "español", "en_US", "es-", "es\n", "e" * 9, "en" + "-abc" * 9)
 MESSAGES_OF_NOTHING: list[tuple[dict[str, Any], str]] = [
     ({"text": NUL}, "$.text"),
     ({"text": " \t\n"}, "$.text"),
@@ -34,6 +35,7 @@ MESSAGES_OF_NOTHING: list[tuple[dict[str, Any], str]] = [
     ({"agent_id": NUL}, "$.agent_id"),
     ({"agent_id": "  "}, "$.agent_id"),
     ({"reply_to": f"env_{NUL}"}, "$.reply_to"),
+    *(({"locale": tag}, "$.locale") for tag in NO_LANGUAGES),
     ({"text": None, "parts": [{"type": "image", "media": {"stored": f"{NUL}a"}}]}, "$.parts[0].media.stored"),
     ({"text": None, "parts": [{"type": "image", "media": {"url": "file:///etc/passwd"}}]}, "$.parts[0].media.url"),
     ({"text": None, "parts": [{"type": "image", "media": {"url": f"{NUL}x"}}]}, "$.parts[0].media.url"),

@@ -27,7 +27,7 @@ CAPABILITIES = Capabilities(answers="processed", live=True, states=True, streams
 class Line(Desk):
     """Body: `{"id", "text"}`, or `{"id", "event", "detail"}`; the session is the caller's number.
 
-    `claimed`: the network does not vouch for the number. `machine`: an answering machine speaks.
+    `claimed`: the network does not vouch for the number. `machine`: an answering machine speaks. `locale`: a language.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,8 @@ class Line(Desk):
         (said,) = super().parse(raw)
         evidence = Evidence.CLAIMED if frame.get("claimed") else Evidence.CHANNEL
         who = AddressClaim(Address(Scheme.TEL, str(raw.session)), evidence)
-        said = replace(said, channel_type="line", party=Party(claims=(who,)), automated=frame.get("machine", False))
+        said = replace(said, channel_type="line", party=Party(claims=(who,)), automated=frame.get("machine", False),
+                       locale=frame.get("locale"))  # fmt: skip
         if "event" not in frame:
             return [said]
         event = CallEvent(call=ExternalId("CA1"), event=frame["event"], direction="in", detail=frame.get("detail"))

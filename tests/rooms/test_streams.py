@@ -18,7 +18,8 @@ from gateway.store.schema import DONE, SUPERSEDED
 from gateway.store.spoken import Spoken
 from gateway.store.store import StoreUnavailable
 from gateway.wake import Met
-from normalizer.envelope import Status
+from normalizer import codec
+from normalizer.envelope import Message, Status
 from normalizer.ids import AgentId, LegId
 from router.conversation import Agent, Ai, Queue
 from tests.rooms import line
@@ -294,6 +295,61 @@ async def test_what_was_heard_is_recorded_also_when_the_engine_was_given_up_mean
         gate.set()
     assert ear.heard == ["One."]
     assert sorted(await world.talk()) == ["ai: One.", "customer: ?", "system: the robot is ill"]
+
+
+# --- languages --------------------------------------------------------------------------------------------------------
+
+
+async def languages(world: World) -> list[str | None]:
+    """Of what was said by us, in its order."""
+    envelopes = [codec.decode(one.row.content) for one in await world.shown()]
+    return [one.locale for one in envelopes if one.direction == "out" and isinstance(one.body, Message)]
+
+
+async def test_an_answer_is_in_the_language_of_its_turn(world: World) -> None:
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("Uno. Dos."))
+    await says(world, "1", "?", locale="es-ES")
+    await world.run()
+    await says(world, "2", "??")
+    await world.run()
+    assert [one.locale for one in ear.sentences] == ["es-ES", "es-ES", None]
+    assert (await languages(world), world.engine.turns[0].locale) == (["es-ES", None], "es-ES")
+
+
+async def test_so_is_what_was_heard_before_the_engine_was_given_up(world: World) -> None:
+    Ear(world.wake.streams)
+    world.engine.then(writes("Uno. Dos", asyncio.Event(), "."))
+    await says(world, "1", "?", locale="es-ES")
+    working = asyncio.create_task(world.performer.drain())
+    await world.engine.waiting.wait()
+    await kept(world, Spoken("Uno."))
+    await ends(world, working)
+    await breaks(world)
+    assert await languages(world) == ["es-ES", None]
+
+
+async def test_who_writes_says_which_language_it_is_or_it_is_that_of_the_last_turn(world: World) -> None:
+    await says(world, "1", "?", locale="de-DE")
+    await says(world, "2", "?", locale="es-ES")
+    await world.run()
+    await world.reply("Hola")
+    await world.reply("Hallo", locale="de-DE")
+    await world.reply("Update", system=True)
+    await world.run()
+    assert (await languages(world))[-3:] == ["es-ES", "de-DE", None]
+
+
+async def test_the_turn_and_its_answer_may_be_settled_together(world: World) -> None:
+    """What is read is not written yet."""
+    await says(world, "1", "?", locale="de-DE")
+    await world.run()
+    raw = world.frame_of(CALLER, line.ENDPOINT, id="2", text="?", locale="es-ES")
+    turn = asyncio.create_task(world.receiver.receive(raw, outcome_ms=20_000))
+    await asyncio.sleep(0)
+    await world.reply("Hola")
+    await turn
+    assert (await languages(world))[-1] == "es-ES"
 
 
 # --- the end of the process ---------------------------------------------------------------------------------------

@@ -210,12 +210,12 @@ class World:
         await self.receiver.enter(fact, one.id)
         await self.processor.drain()
 
-    async def reply(self, text: str, *parts: Part, key: str | None = None, system: bool = False) -> None:
+    async def reply(self, text: str, *parts: Part, key: str | None = None, **facts: Any) -> None:
         """An agent writes."""
         one = await self.conversation()
         said = parts or (Text(text),)
         fact = AgentReplied(conversation_id=one.id, agent_id=AgentId("ann"), parts=said, key=key or self.ids.uuid(),
-                            system=system)  # fmt: skip
+                            **facts)  # fmt: skip
         await self.receiver.enter(fact, one.id)
         await self.processor.drain()
 

@@ -38,6 +38,17 @@ def test_an_answer_is_said_fenced_and_ends_the_wait() -> None:
     assert decision.commands == ()
 
 
+def test_it_is_answered_in_the_language_that_it_was_asked_in() -> None:
+    asked = after(wrote(locale="es-ES"), Ai(), Facts(streams=True), head=5)
+    assert asked.commands == (AskAi(5, POLICY.ai_deadline_ms, POLICY.min_confidence, locale="es-ES"),)
+    heard = after(answered(text="Uno. Dos.", spoken="Uno.", locale="es-ES"), Ai(), asked=4)
+    assert [say.locale for say in heard.says] == ["es-ES", "es-ES"]
+    lost = after(gave_up(spoken="Uno.", locale="es-ES"), Ai(), asked=4)
+    assert [say.locale for say in lost.says] == ["es-ES", None], "our own words are in the language of who wrote them"
+    (again,) = after(answered(up_to=2, locale="es-ES"), Ai(), asked=2, answered=0).commands
+    assert again == AskAi(5, POLICY.ai_deadline_ms, locale="es-ES")
+
+
 def test_what_came_meanwhile_is_asked_about_next() -> None:
     decision = after(answered(up_to=2), Ai(), asked=2, answered=0)
     assert said(decision) == [("ai", "42")]

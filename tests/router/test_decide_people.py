@@ -27,6 +27,11 @@ def test_an_agent_who_replies_holds_it(holder: Holder) -> None:
     assert (say.author, say.agent_id, say.fenced) == ("agent", "bob", False)
 
 
+@pytest.mark.parametrize("locale", ["es-ES", None])
+def test_who_writes_may_say_in_which_language(locale: str | None) -> None:
+    assert [say.locale for say in after(replied(locale=locale), Ai()).says] == [locale]
+
+
 @pytest.mark.parametrize("agent", ["ann", "bob"])
 def test_an_agent_who_helps_another_takes_nothing_over(agent: str) -> None:
     decision = after(replied(agent), Agent(AgentId("ann")))
