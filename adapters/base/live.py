@@ -193,6 +193,14 @@ class Streams(Protocol):
         """
         ...
 
+    def language(self, locale: str, before: str | None, heard: str | None) -> bytes | None:
+        """What is shown from here on is in this language. None: nothing has to be told for it.
+
+        `before`: the one of what was shown until here. `heard`: the one that its peer last spoke in, who should be
+        understood in the new one as well. Where these are not known (None) they are what the line began with.
+        """
+        ...
+
     def broken_off(self) -> bytes:
         """Ends an answer that is not all there: another line is shown before the rest of it, or none comes at all."""
         ...

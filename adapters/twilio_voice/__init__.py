@@ -188,6 +188,9 @@ class TwilioVoice:
     def partial(self, text: str, first: bool) -> bytes:
         return live.partial(text, first)
 
+    def language(self, locale: str, before: str | None, heard: str | None) -> bytes | None:
+        return live.language(locale, before or self.config.language, heard or self.config.language)
+
     def broken_off(self) -> bytes:
         return live.broken_off()
 

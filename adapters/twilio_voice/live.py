@@ -202,6 +202,19 @@ def broken_off() -> bytes:
     return _frame(type="text", token="", last=True)
 
 
+def language(locale: str, before: str, heard: str) -> bytes | None:
+    """Who is understood already is not told how to be: the relay may be finding out by itself what he speaks."""
+    if _covers(locale, before):
+        return None
+    understood = {} if _covers(locale, heard) else {"transcriptionLanguage": locale}
+    return _frame(type="language", ttsLanguage=locale, **understood)
+
+
+def _covers(wanted: str, tag: str) -> bool:
+    """`en` is any English, `en-GB` is not that of the United States (RFC 4647, section 3.3.1)."""
+    return f"{tag}-".casefold().startswith(f"{wanted}-".casefold())
+
+
 def show(line: Wire, takeover: str) -> bytes | None:
     """The frame of a line. Only one recording or one row of keys can be played in it; `send` refuses others."""
     envelope = line.envelope
@@ -218,8 +231,6 @@ def show(line: Wire, takeover: str) -> bytes | None:
             return _end("done")
         case CallEvent(event="key", detail=str(digits)):
             return _frame(type="sendDigits", digits=digits)
-        case CallEvent(event="language", detail=str(language)):
-            return _frame(type="language", ttsLanguage=language, transcriptionLanguage=language)
         case CallEvent(event="ended"):
             return _end("done")
         case _:

@@ -75,6 +75,8 @@ class Relay:
         """What was said, cycle by cycle."""
         self.language = attributes.get("language", "en-US")
         self.digits_sent: list[str] = []
+        self.switched: list[dict[str, str]] = []
+        """What it was told of languages."""
         self._interrupted = False
         self._began: datetime | None = None
 
@@ -137,6 +139,7 @@ class Relay:
             case "sendDigits":
                 self.digits_sent.append(frame["digits"])
             case "language":
+                self.switched.append({key: value for key, value in frame.items() if key != "type"})
                 self.language = frame.get("transcriptionLanguage", self.language)
             case _:
                 self.ended, self.open = Ended("ended", frame.get("handoffData")), False

@@ -1,6 +1,7 @@
 """What the socket of a line remembers of answers: what was heard of them while they were written, and which may be.
 
 Rule: an answer that is being heard stands alone. Before anything else is shown it is ended; its rest begins anew.
+Rule: before the first word in another language than the last one that language is told.
 Rule: a call hears no answer to what was asked in the call before: none until something was said in this one.
 """
 
@@ -42,7 +43,10 @@ def is_left_over(line: Wire, asked: Asked) -> bool:
 
 
 class Talk:
-    __slots__ = ("_adapter", "_heard", "_open", "_unsure", "asked", "is_spoken_to", "last_words", "turns")
+    __slots__ = (
+        "_adapter", "_heard", "_language", "_open", "_theirs", "_unsure", "asked", "is_spoken_to", "last_words",
+        "turns",
+    )  # fmt: skip
 
     def __init__(self, adapter: Streams) -> None:
         self._adapter = adapter
@@ -55,6 +59,10 @@ class Talk:
         """How many characters of answers were heard here while they were written; of the last few."""
         self._unsure: list[EnvelopeId] = []
         """What was shown before its send was over; the last few."""
+        self._language: str | None = None
+        """Of what was last shown, as far as that is known."""
+        self._theirs: str | None = None
+        """Of the last turn, as far as that is known."""
         self.last_words: list[EnvelopeId] = []
         """Such as were shown before a change of the holder: who parts after that has taken them."""
 
@@ -84,7 +92,9 @@ class Talk:
     # --- what is put on the socket --------------------------------------------------------------------------------
 
     def hears(self, sentence: Sentence) -> list[bytes]:
-        before = self.broken_off() if self._open != sentence.id else []
+        before: list[bytes] = []
+        if self._open != sentence.id:
+            before = [*self.broken_off(), *self._in(sentence.locale, sentence.locale)]
         frames = [*before, self._adapter.partial(sentence.text, self._open is None)]
         self._open = sentence.id
         self._heard[sentence.id] = self._heard.get(sentence.id, 0) + sentence.chars
@@ -96,6 +106,7 @@ class Talk:
         """`frame`: the line's own, where nothing of it was heard before; else `show` tells what is left of it."""
         if line.envelope.direction == "in":
             self.says(line.envelope)
+            self._theirs = line.envelope.locale or self._theirs
         elif is_left_over(line, self.asked):
             return []
         is_open = self._open == line.envelope.id
@@ -103,7 +114,7 @@ class Talk:
             frame = show(replace(line, streamed=chars, closed=not is_open))
         if frame is None:
             return self.broken_off() if is_open else []
-        before = [] if is_open else self.broken_off()
+        before = [] if is_open else [*self.broken_off(), *self._in_that_of(line.envelope)]
         self._open = None
         self._remember(line)
         return [*before, frame]
@@ -113,6 +124,16 @@ class Talk:
             self.last_words = self._unsure
         elif line.status is None and isinstance(line.envelope.body, Message):
             self._unsure = [*self._unsure[1 - MOST_UNSURE :], line.envelope.id]
+
+    def _in_that_of(self, envelope: Envelope) -> list[bytes]:
+        """The AI answers in the language that it was asked in; a person need not."""
+        return self._in(envelope.locale, envelope.locale if envelope.author == "ai" else self._theirs)
+
+    def _in(self, locale: str | None, heard: str | None) -> list[bytes]:
+        if locale is None or locale == self._language:
+            return []
+        frame, self._language = self._adapter.language(locale, self._language, heard), locale
+        return [] if frame is None else [frame]
 
     def broken_off(self) -> list[bytes]:
         """What is being heard ends here."""

@@ -113,6 +113,9 @@ class Phone(Line):
     def partial(self, text: str, first: bool) -> bytes:
         return _frame(type="text", token=text, last=False, first=first)
 
+    def language(self, locale: str, before: str | None, heard: str | None) -> bytes | None:
+        return _frame(type="language", to=locale, before=before, heard=heard) if locale != before else None
+
     def broken_off(self) -> bytes:
         return _frame(type="text", token="", last=True)
 

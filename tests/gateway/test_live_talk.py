@@ -28,13 +28,16 @@ def turn(call: str = TURNS, seq: int | None = None, **facts: Any) -> Envelope:
     return envelope(external_id=ExternalId(f"{call}1"), seq=seq, **facts)
 
 
-def line(author: str = "ai", seq: int = 9, status: Status | None = None, body: Body = HELLO, id: str = "e") -> Wire:
-    ours = envelope(body, id=EnvelopeId(id), direction="out", author=author, seq=seq)
+def line(author: str = "ai", seq: int = 9, status: Status | None = None, body: Body = HELLO, id: str = "e",
+         locale: str | None = None) -> Wire:  # fmt: skip
+    ours = envelope(body, id=EnvelopeId(id), direction="out", author=author, seq=seq, locale=locale)
     return Wire(seq=1, envelope=ours, at=AT, status=status)
 
 
-def sentence(id: str = "a", *, first: bool = True, up_to: int = 9, chars: int = 4) -> Sentence:
-    return Sentence(EnvelopeId(id), "One.", chars, first, up_to)
+def sentence(
+    id: str = "a", *, first: bool = True, up_to: int = 9, chars: int = 4, locale: str | None = None
+) -> Sentence:
+    return Sentence(EnvelopeId(id), "One.", chars, first, up_to, locale)
 
 
 def talking() -> Talk:
@@ -123,6 +126,42 @@ def test_what_is_not_shown_ends_nothing_but_itself() -> None:
     talk.hears(sentence("a"))
     assert talk.shows(line(id="b"), None, SHOW) == []
     assert said(talk.shows(line(id="a"), None, lambda wire: None)) == [("", True)]
+
+
+def told(frames: list[bytes]) -> list[Any]:
+    """Changes of the language, and the words."""
+    read = [json.loads(frame) for frame in frames]
+    return [(one["to"], one["before"], one["heard"]) if one["type"] == "language" else one["token"] for one in read]
+
+
+def test_another_language_is_told_before_the_first_word_of_it() -> None:
+    talk = talking()
+    assert told(talk.hears(sentence("a", locale="es"))) == [("es", None, "es"), "One."]
+    assert told(talk.hears(sentence("a", first=False, locale="es"))) == ["One."]
+    assert told(talk.hears(sentence("b", locale="de"))) == ["", ("de", "es", "de"), "One."]
+    assert told(talk.shows(line(id="c", locale="es"), SHOW(line()), SHOW)) == ["", ("es", "de", "es"), "hello"]
+    assert told(talk.shows(line(id="d", locale="es"), SHOW(line()), SHOW)) == ["hello"]
+    assert told(talk.shows(line(id="e"), SHOW(line()), SHOW)) == ["hello"], "nobody knows which one this is in"
+
+
+def test_what_was_heard_to_its_end_changes_no_language() -> None:
+    talk = talking()
+    talk.hears(sentence("a", chars=2, locale="es"))
+    assert told(talk.shows(line(id="a", locale="es"), None, SHOW)) == ["llo"]
+
+
+def test_of_what_is_not_shown_the_language_does_not_matter() -> None:
+    talk = talking()
+    assert talk.shows(line(locale="es"), None, SHOW) == []
+    assert told(talk.shows(line(id="b", locale="es"), SHOW(line()), SHOW)) == [("es", None, "es"), "hello"]
+
+
+def test_who_is_spoken_to_in_another_language_than_his_own_is_to_be_understood_in_it() -> None:
+    """What the AI says is in the caller's own; what a person says need not be."""
+    talk = talking()
+    talk.shows(Wire(seq=1, envelope=turn(locale="de"), at=AT), None, SHOW)
+    talk.shows(Wire(seq=2, envelope=turn(), at=AT), None, SHOW)
+    assert told(talk.shows(line("agent", locale="es"), SHOW(line()), SHOW)) == [("es", None, "de"), "hello"]
 
 
 def test_before_a_word_was_said_no_answer_is_followed() -> None:

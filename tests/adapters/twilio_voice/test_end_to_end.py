@@ -112,10 +112,12 @@ class Telephones:
 
     async def interject(self, text: str) -> None:
         """A program of ours writes, whoever else is speaking."""
+        await self.replies(text, system=True)
+
+    async def replies(self, text: str, **facts: Any) -> None:
         id = (await self.conversation()).id
-        await self.place.core.receiver.enter(
-            AgentReplied(conversation_id=id, agent_id=AgentId("crm"), parts=(Text(text),), key=text, system=True), id
-        )
+        fact = AgentReplied(conversation_id=id, agent_id=AgentId("ann"), parts=(Text(text),), key=text, **facts)
+        await self.place.core.receiver.enter(fact, id)
 
     async def settled(self, kind: str) -> None:
         """Until no command of this kind is waiting."""
@@ -258,6 +260,25 @@ async def test_nor_is_it_in_a_call_turn_by_turn(tmp_path: Path) -> None:
         call.says("hello?", them.now)
         await them.settle()
         assert heard(call)[1:] == ["re: hello?"]
+
+
+async def test_who_changes_his_language_is_answered_in_it(tmp_path: Path) -> None:
+    """His is heard by the company itself; one that an agent chooses it has to be told."""
+    async with telephones(tmp_path) as them:
+        them.scripted().then(writes("Hello."), writes("Buenos días."), writes("Otra vez."))
+        await them.ring()
+        line = await them.dial()
+        relay = line.relay
+        await line.says("hello", 1)
+        assert relay.switched == []
+        relay.language = "es-ES"
+        await line.says("hola", 2)
+        await line.says("¿y?", 3)
+        assert (relay.switched, relay.cycles[-1]) == ([{"ttsLanguage": "es-ES"}], "Otra vez.")
+        await them.replies("Guten Tag.", locale="de-DE")
+        await them.until(lambda: len(relay.cycles) == 4)
+        assert relay.switched[1:] == [{"ttsLanguage": "de-DE", "transcriptionLanguage": "de-DE"}]
+        assert (relay.language, them.complaints) == ("de-DE", [])
 
 
 async def test_what_is_said_into_an_answer_is_no_part_of_it(tmp_path: Path) -> None:

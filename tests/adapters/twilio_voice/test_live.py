@@ -302,8 +302,6 @@ END = '{"reason":"agent"}'
         (state("nobody"), {}, {"type": "end", "handoffData": '{"reason":"done"}'}),
         (state("ai"), {}, None),
         (event("key", direction="out", detail="12#"), {}, {"type": "sendDigits", "digits": "12#"}),
-        (event("language", direction="out", detail="es-ES"), {},
-         {"type": "language", "ttsLanguage": "es-ES", "transcriptionLanguage": "es-ES"}),
         (event("ended", direction="out"), {}, {"type": "end", "handoffData": '{"reason":"done"}'}),
         (event("ringing", direction="out"), {}, None),
         ({"kind": "revoke", "target": "x"}, {}, None),
@@ -322,6 +320,32 @@ def test_show(body: dict[str, Any], facts: dict[str, Any], want: Any) -> None:
 )  # fmt: skip
 def test_partial(piece: str, first: bool, token: str) -> None:
     assert json.loads(ADAPTER.partial(piece, first)) == {"type": "text", "token": token, "last": False}
+
+
+BOTH = {"type": "language", "ttsLanguage": "es-ES", "transcriptionLanguage": "es-ES"}
+SPEAKS = {"type": "language", "ttsLanguage": "es-ES"}
+
+
+@pytest.mark.parametrize(
+    ("locale", "before", "heard", "want"),
+    [
+        ("en-US", None, None, None),
+        ("EN-us", None, None, None),
+        ("en", None, None, None),  # any English will do
+        ("es-ES", "es-ES", "en-US", None),
+        ("es-ES", None, None, BOTH),
+        ("es-ES", "en-US", "en-US", BOTH),
+        ("es-ES", "es-MX", "es-MX", BOTH),
+        ("es-ES", "es", "es", BOTH),
+        ("es-ES", None, "es-ES", SPEAKS),  # he is understood already
+        ("en-US", "es-ES", None, {"type": "language", "ttsLanguage": "en-US"}),
+    ],
+)
+def test_the_language_changes_where_it_is_another_one(
+    locale: str, before: str | None, heard: str | None, want: Any
+) -> None:
+    frame = ADAPTER.language(locale, before, heard)
+    assert (None if frame is None else json.loads(frame)) == want
 
 
 def test_handoff_data_is_a_text() -> None:

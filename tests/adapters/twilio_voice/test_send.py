@@ -80,7 +80,6 @@ CASES = [
     open_line("keys and words", said(text("press"), keys("1")), **REFUSED),
     open_line("the holder has changed", {"kind": "state_change", "state": "queue", "reason": "r"}, ids=()),
     open_line("keys as an event", event("key", direction="out", detail="1#"), ids=()),
-    open_line("another language", event("language", direction="out", detail="es-ES"), ids=()),
     open_line("we hang up", event("ended", direction="out"), ids=()),
     open_line("a picture can not be spoken", said({"type": "image", "media": {"stored": "aa"}}), **REFUSED),
     open_line("neither can a place", said({"type": "location", "latitude": 1.0, "longitude": 2.0}), **REFUSED),

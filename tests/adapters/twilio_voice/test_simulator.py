@@ -105,8 +105,7 @@ def test_a_recording_is_played_and_lines_of_another_kind_are_not() -> None:
     relay = both.open()
     both.line(said({"type": "audio", "media": {"stored": "aa"}}), relay)
     both.line({"kind": "call_event", "call": "x", "event": "key", "detail": "1#"}, relay)
-    both.line({"kind": "call_event", "call": "x", "event": "language", "detail": "es-ES"}, relay)
-    assert (heard(call)[-1], relay.digits_sent, relay.language) == ("https://gw.example/media/aa", ["1#"], "es-ES")
+    assert (heard(call)[-1], relay.digits_sent) == ("https://gw.example/media/aa", ["1#"])
     assert both.complaints == []
 
 

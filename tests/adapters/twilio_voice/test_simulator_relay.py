@@ -62,6 +62,15 @@ def test_documented_frames(frame: dict[str, Any]) -> None:
     assert taken(relay(), frame) == []
 
 
+def test_what_is_heard_is_told_in_the_language_that_it_is_listened_for() -> None:
+    it, frame = relay(), {"type": "language", "ttsLanguage": "es-ES"}
+    taken(it, frame)
+    assert json.loads(it.says("hola")[0])["lang"] == "en-US"
+    taken(it, {**frame, "transcriptionLanguage": "es-ES"})
+    assert json.loads(it.says("hola")[0])["lang"] == "es-ES"
+    assert [sorted(one) for one in it.switched] == [["ttsLanguage"], ["transcriptionLanguage", "ttsLanguage"]]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
