@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 
 from gateway.app import House, serving
 from gateway.sandbox import attach, demo_config
+from tests import servers
 
 LIMIT_S = 20
 ANA = "351912345678"
@@ -117,7 +119,9 @@ class Demo:
 
 @asynccontextmanager
 async def demo(folder: Path, **environ: str) -> AsyncIterator[Demo]:
-    config = demo_config(folder, host="127.0.0.1", port=0, environ=environ)
+    # Its ports are looked for before they are listened on: meanwhile another test must not get them.
+    with patch("gateway.sandbox.demo.free_port", lambda host, wished: wished or servers.free_port()):
+        config = demo_config(folder, host="127.0.0.1", port=0, environ=environ)
     async with serving(config, extra=attach) as (house, url), aiohttp.ClientSession() as session:
         rooms = asyncio.create_task(house.rooms())
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -23,6 +24,9 @@ Server = TypeVar("Server")
 START_LIMIT = 60.0
 """Seconds after which a server that does not answer is given up."""
 
+PORTS = range(20_000, 32_000)
+"""Linux gives out those from 32,768 on, other systems higher ones."""
+
 STOP_LIMIT = 20.0
 """Seconds that a server has to stop before it is killed."""
 
@@ -36,11 +40,14 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that nobody listened on a moment ago. It is none of those that systems give out by
+    themselves: nobody else gets it by chance, also while a program that listened on it is started once more.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.choice(PORTS)))
+            port: int = probe.getsockname()[1]
+            return port
 
 
 def server_user(preferred: str) -> pwd.struct_passwd | None:
