@@ -1,7 +1,7 @@
 """Everything that the router may ask for. Commands hold ids, numbers and names of languages, no text of anybody's.
 
-The outbox keeps one thing beside them: with a question, what has been said aloud of its answer (store/spoken.py), until
-the answer is told. These are words of the AI's, and of nobody else.
+The outbox keeps one thing beside them: with a question, what has been said aloud of its answer (store/spoken.py), lest
+the end of a process lose it. These are words of the AI's and of nobody else, and are pruned with the question.
 
 Rule: `Send` has an outside effect that may not happen twice: it passes through `sending`. The others may be repeated.
 """

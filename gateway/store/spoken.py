@@ -2,7 +2,9 @@
 
 A process that ends in the middle takes what it was writing with it; what somebody has heard of it must not be lost.
 
-Rule: these are the AI's own words as they would be stored, placeholders included; nobody else's.
+Rule: these are the AI's own words as they would be stored, placeholders included; nobody else's. Besides them there is
+no text in the outbox. They go with their question: `prune` deletes those that are over (`finished_retention_days`), and
+whoever erases a conversation's content has to erase its questions as well.
 Rule: fenced by the lease. What was told meanwhile is left alone.
 """
 
