@@ -53,7 +53,9 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
 
     placed: tuple[Placed, ...] = ()
     error: str | None = None
-    """Why nothing came of it: `malformed`, `unknown_account`, `conflict`, `identity_taken` ..."""
+    """Why nothing came of it: `malformed`, `unknown_account`, `conflict`, `identity_taken` ... Of a live frame also
+    `late`: it is safe, and what comes of it was not known in time.
+    """
     holder: str | None = None
     """Who must answer now: `ai`, `queue`, `agent` or `nobody`; None: no conversation was touched."""
 

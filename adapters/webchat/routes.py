@@ -51,6 +51,7 @@ ERRORS: dict[str, NackCode] = {
     "ended": "unauthenticated",
     "identity_taken": "forbidden",
     "conversation_closed": "conversation_closed",
+    "late": "unavailable",
 }
 """What room 2 made of it, in the client's words; anything else is `internal`."""
 

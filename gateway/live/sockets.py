@@ -43,6 +43,7 @@ POLL_S = 5.0
 POLL_LEGS = 500
 SILENT_TIMES = 2.5
 """A socket that was silent for so many times `socket_idle_ms`, though it was pinged, is dead."""
+LATE = Outcome(error="late")
 
 
 class Sockets:
@@ -142,7 +143,7 @@ class Sockets:
                 await self._core.store.write(partial(went_out, lines=lines))
 
     async def keep(self, mounted: Mounted, raw: RawInbound) -> Outcome | None:
-        """Durable and settled; None: not known to be."""
+        """Durable and settled, or `late`; None: not known to be durable."""
         if self._core.disk_full():
             self.count(mounted, "disk_full")
             return None
@@ -152,7 +153,7 @@ class Sockets:
             self.count(mounted, "unavailable")
             return None
         self.count(mounted, "kept")
-        return outcome
+        return LATE if outcome is None else outcome
 
     def count(self, mounted: Mounted, verdict: str) -> None:
         self._core.metrics.received.labels(mounted.id, verdict).inc()

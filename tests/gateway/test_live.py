@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 from adapters.base import LiveLimits
 from gateway.live import sockets_of
 from gateway.live.pace import Pace
+from gateway.store import intake
 from tests.gateway.house import ENDPOINT, FAST, SITE, Place, Tab, config, running
 
 
@@ -480,6 +481,17 @@ async def test_a_ping_does_not_wait_for_a_commit(tmp_path: Path) -> None:
             await tab.frame("pong")
             assert not [frame for frame in tab.frames if frame["t"] == "ack"]
         await tab.frame("ack", cid="c1")
+
+
+async def test_what_is_safe_and_not_settled_in_time_is_a_nack_that_may_be_repeated(tmp_path: Path) -> None:
+    async with running(config(tmp_path, server={"frame_outcome_ms": 50}), limits=FAST) as place:
+        tab = await place.tab()
+        with pytest.MonkeyPatch.context() as room_2:
+            room_2.setattr(place.house.processor, "_next", list)
+            await tab.say("later", "c1")
+            nack = await tab.frame("nack", cid="c1")
+        assert (nack["code"], nack["retryable"]) == ("unavailable", True)
+        assert await place.core.store.read(intake.depth) == 1
 
 
 async def test_trouble_of_the_database_is_a_nack_that_may_be_repeated(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from adapters.base import Bind, Close, Keep, Malformed, RawInbound, Say, Wire
+from adapters.base import Bind, Close, Keep, Malformed, Outcome, RawInbound, Say, Wire
 from adapters.twilio_voice.live import NEVER, lines
 from adapters.twilio_voice.plan import Lines
 from adapters.twilio_voice.wire import TYPE, Note, note_text
@@ -366,6 +366,11 @@ def test_who_speaks_while_nothing_can_be_kept_goes_on_to_people() -> None:
     assert json.loads(ADAPTER.respond(frame(PROMPT), None).body) == {"type": "end", "handoffData": END}
     for other in ({"type": "dtmf", "digit": "1"}, {"type": "interrupt"}, SETUP, b"junk"):
         assert ADAPTER.respond(frame(other), None).body == b""
+
+
+def test_who_speaks_and_is_answered_late_stays_on_the_line() -> None:
+    """His turn is safe."""
+    assert ADAPTER.respond(frame(PROMPT), Outcome(error="late")).body == b""
 
 
 # --- the same, turn by turn ---------------------------------------------------------------------------------------
