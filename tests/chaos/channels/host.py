@@ -122,7 +122,7 @@ class Hosted(ABC):
 
 
 class Repeating(Hosted):
-    """Base of a line whose provider looks at nothing of an answer but its status, and posts again what was not taken."""
+    """Base of a line whose provider looks at nothing of an answer but its status, and repeats what was not taken."""
 
     @abstractmethod
     def delivered(self, request: Request, status: int, now: datetime) -> None:
