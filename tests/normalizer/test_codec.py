@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-import jsonschema
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from normalizer import codec
 from normalizer.envelope import Body, Envelope, Message, Part, Template, TemplateComponent, TemplateParameter, Text
@@ -75,10 +75,14 @@ def test_written_by_another_program_it_reads_the_same(envelope: Envelope) -> Non
 @some
 @given(envelopes(CLEAN_TEXT))
 def test_it_fits_its_own_schema(envelope: Envelope) -> None:
-    jsonschema.validate(json.loads(codec.encode(envelope)), SCHEMA)
+    SCHEMA.validate(json.loads(codec.encode(envelope)))
 
 
-SCHEMA = codec.json_schema()
+SCHEMA = Draft202012Validator(codec.json_schema())
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(codec.json_schema())
 
 
 def test_raw_stays_outside() -> None:
