@@ -27,6 +27,10 @@ START_LIMIT = 60.0
 PORTS = range(20_000, 32_000)
 """Linux gives out those from 32,768 on, other systems higher ones."""
 
+WORKERS = 8
+"""So many processes of tests at once have ports of their own."""
+_given: set[int] = set()
+
 STOP_LIMIT = 20.0
 """Seconds that a server has to stop before it is killed."""
 
@@ -41,13 +45,17 @@ class Failed(Exception):
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listened on a moment ago. It is none of those that systems give out by
-    themselves: nobody else gets it by chance, also while a program that listened on it is started once more.
+    themselves, that were given before, or that tests beside this one get: nobody else has it by chance, also while a
+    program that listened on it is started once more.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
+        port = secrets.choice(PORTS[worker % WORKERS :: WORKERS])
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", secrets.choice(PORTS)))
-            port: int = probe.getsockname()[1]
-            return port
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def server_user(preferred: str) -> pwd.struct_passwd | None:
