@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,8 @@ START_LIMIT = 60.0
 
 PORTS = range(20_000, 32_000)
 """Linux gives out those from 32,768 on, other systems higher ones."""
+_ports = islice(cycle(PORTS), secrets.randbelow(len(PORTS)), None)
+"""Each process begins elsewhere."""
 
 WORKERS = 8
 """So many processes of tests at once have ports of their own."""
@@ -45,17 +48,13 @@ class Failed(Exception):
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listened on a moment ago. It is none of those that systems give out by
-    themselves, that were given before, or that tests beside this one get: nobody else has it by chance, also while a
-    program that listened on it is started once more.
+    themselves, and not given out here again soon: nobody else gets it by chance before it is listened on.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    while True:
-        port = secrets.choice(PORTS[worker % WORKERS :: WORKERS])
+    for port in _ports:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
+            return port
+    raise AssertionError("they never end")
 
 
 def server_user(preferred: str) -> pwd.struct_passwd | None:
