@@ -27,12 +27,11 @@ START_LIMIT = 60.0
 
 PORTS = range(20_000, 32_000)
 """Linux gives out those from 32,768 on, other systems higher ones."""
-_ports = islice(cycle(PORTS), secrets.randbelow(len(PORTS)), None)
-"""Each process begins elsewhere."""
-
 WORKERS = 8
 """So many processes of tests at once have ports of their own."""
-_given: set[int] = set()
+_own = PORTS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS :: WORKERS]
+_ports = islice(cycle(_own), secrets.randbelow(len(_own)), None)
+"""One after the other, so that none is given twice in a row; other programs begin elsewhere."""
 
 STOP_LIMIT = 20.0
 """Seconds that a server has to stop before it is killed."""
@@ -48,13 +47,14 @@ class Failed(Exception):
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listened on a moment ago. It is none of those that systems give out by
-    themselves, and not given out here again soon: nobody else gets it by chance before it is listened on.
+    themselves, that were given lately, or that tests beside this one get: nobody else has it by chance, also while a
+    program that listened on it is started once more.
     """
-    for port in _ports:
+    while True:
         with socket.socket() as probe, suppress(OSError):
+            port = next(_ports)
             probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("they never end")
 
 
 def server_user(preferred: str) -> pwd.struct_passwd | None:
