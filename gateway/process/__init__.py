@@ -161,7 +161,8 @@ class Processor:
         after_webhooks, self._after_webhooks = self._after_webhooks, False
         if self._hands.prompts and (after_webhooks or not is_overdue):
             return self._hands.take_prompts(self._settings.batch_alone)
-        if not self._hands.webhooks or (now < self._webhooks_at and self._hands.webhooks < self._settings.batch):
+        is_early = now < self._webhooks_at <= now + gather_ms  # further off only when the clock went back
+        if not self._hands.webhooks or (is_early and self._hands.webhooks < self._settings.batch):
             return []
         self._webhooks_at, self._after_webhooks = now + gather_ms, True
         return self._hands.take_webhooks(self._settings.batch if self._hands.prompts else self._settings.batch_alone)
@@ -185,7 +186,8 @@ class Processor:
     def _is_to_look(self) -> bool:
         if self._handover is None:
             return True
-        if self._wake.intake.looks() or self._store.now() >= self._look_at:
+        until = self._look_at - self._store.now()
+        if self._wake.intake.looks() or not 0 < until <= self._settings.poll_ms:
             return True
         return not self._hands and not self._handover.is_sure
 

@@ -59,6 +59,14 @@ async def test_the_first_webhook_waits_for_nobody_and_the_next_ones_for_each_oth
     assert await settled(paced) == [["message", "message"]]
 
 
+async def test_a_clock_that_goes_back_keeps_nobody_waiting(paced: World) -> None:
+    await webhook(paced, "1")
+    await settled(paced)
+    paced.clock.step(-3600)
+    await webhook(paced, "2")
+    assert await settled(paced) == [["message"]]
+
+
 async def test_a_batch_is_enough(paced: World) -> None:
     await webhook(paced, "0")
     await settled(paced)

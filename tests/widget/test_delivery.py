@@ -380,7 +380,9 @@ async def test_a_silent_line_is_given_up(chat: Chat) -> None:
     await chat.open()
     await chat.page.clock.run_for(26_000)
     await chat.peer.until_heard("ping")
-    await expect(chat.page.locator(".root")).to_have_attribute("data-state", "live")
+    await chat.peer.say("still here")  # once it shows, the silence has ended
+    await expect(chat.items).to_have_count(1)
+    await chat.state("live")
     chat.peer.deaf = True
     await chat.page.clock.run_for(26_000)
     await chat.peer.until_heard("ping", 2)
