@@ -73,7 +73,6 @@ class Done(Struct, frozen=True, kw_only=True):
     commands: int
     started: list[Held]
     """Leased to us already: they may start now."""
-    facts: int
     items: list[Item]
     duplicates: list[Item]
     dead: tuple[tuple[IntakeId, str], ...]
@@ -130,7 +129,7 @@ class Settlement:
         outcomes = self._finish()
         return Done(outcomes=outcomes, legs=self._ledger.woken(), commands=self._ledger.count_commands,
                     started=self._ledger.started(),
-                    facts=len(self._facts), items=self._items, duplicates=self._duplicates,
+                    items=self._items, duplicates=self._duplicates,
                     dead=tuple((row.intake_id, row.reason) for row in self._dead),
                     handoffs=self._ledger.handoffs, late=self._late, turned=self._ledger.turned(),
                     interrupted=frozenset(self._ledger.interrupted))  # fmt: skip

@@ -61,7 +61,7 @@ def _told(world: World, *, again: bool) -> Done:
     item = Item(row, 0)
     item.envelope = Envelope(id=EnvelopeId("e"), direction="in", channel_type="x", endpoint_id=EndpointId("wa"),
                              occurred_at=world.clock.now(), body=body, channel_id=ChannelId("wa"))  # fmt: skip
-    return Done(outcomes={}, legs=frozenset(), commands=0, started=[], facts=0, items=[item],
+    return Done(outcomes={}, legs=frozenset(), commands=0, started=[], items=[item],
                 duplicates=[item] if again else [], dead=(), handoffs=[], late=0)  # fmt: skip
 
 
