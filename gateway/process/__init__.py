@@ -1,4 +1,5 @@
-"""ROOM 2: claims intake rows, reads them, and settles them: envelopes, contacts, conversations, commands in one commit.
+"""ROOM 2: gets intake rows under a claim, reads them, and settles them: envelopes, contacts, conversations, commands in
+one commit.
 
 Rule: commits follow arrival. An item that fails is repeated by itself and then dead with its reason; its lane goes on.
 Rule: trouble of the database is nobody's failure: the batch is kept and tried again.
