@@ -37,12 +37,14 @@ def pages() -> list[web.RouteDef]:
     return [
         web.get("/", home),
         web.get("/sandbox", index),
+        web.get("/sandbox/", home),
         web.get("/sandbox/shop", shop),
         web.get("/sandbox/static/{name}", static),
     ]
 
 
 async def home(request: web.Request) -> web.StreamResponse:
+    # For now: what a browser keeps for good would lead there whatever is served on this port tomorrow.
     raise web.HTTPFound("/sandbox")
 
 

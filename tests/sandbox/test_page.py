@@ -12,8 +12,9 @@ from tests.sandbox.demo import Demo
 SOURCES = sorted(FOLDER.iterdir())
 
 
-async def test_the_address_of_the_gateway_leads_to_the_page(running: Demo) -> None:
-    async with running.session.get(running.url + "/") as answer:
+@pytest.mark.parametrize("path", ["/", "/sandbox/"])
+async def test_what_people_type_leads_to_the_page(running: Demo, path: str) -> None:
+    async with running.session.get(running.url + path) as answer:
         assert (answer.status, answer.url.path, answer.content_type) == (200, "/sandbox", "text/html")
 
 
