@@ -41,8 +41,8 @@ def test_the_trace_holds_everything_that_was_written(ours: Run) -> None:
 
 def test_the_run_has_commits_checkpoints_and_a_wal_that_was_begun_anew(ours: Run) -> None:
     syncs = ours.count()
-    assert syncs[WAL] > 100
-    assert syncs[DATABASE] > 2, "each is a checkpoint, which comes with time and not with commits"
+    assert syncs[WAL] > 60, "room 2 alone, one batch after the other"
+    assert syncs[DATABASE] > 2, "each is a checkpoint"
     heads = [one for one in ours.records if isinstance(one, Written) and one.file == WAL and one.at == 0]
     assert len(heads) > 2, "the WAL's head is written each time that it begins"
 

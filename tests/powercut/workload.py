@@ -25,8 +25,8 @@ from gateway.store.tx import Tx
 from tests.store.rows import envelope_row, intake_row, new_command
 
 DATABASE = "gateway.db"
-CLIENTS, CALLS = 12, 16
-"""Room 1's callers, and how often each of them calls."""
+CLIENTS, BURSTS, CALLS = 12, 4, 4
+"""Room 1's callers, and how often each of them calls in each burst."""
 
 
 class Acks:
@@ -37,8 +37,8 @@ class Acks:
         os.write(self._file, "".join(f"{kind} {id}\n" for id in ids).encode())
 
 
-async def client(store: Store, acks: Acks, random: Random, number: int) -> None:
-    for call in range(CALLS):
+async def client(store: Store, acks: Acks, random: Random, number: int, burst: int) -> None:
+    for call in range(burst * CALLS, (burst + 1) * CALLS):
         first = (call * CLIENTS + number) * 4 + 1
         ids = range(first, first + random.choice((1, 1, 1, 3)))
         size = random.choice((50, 800, 6_000))
@@ -64,6 +64,16 @@ async def room_2(store: Store, acks: Acks, clients: asyncio.Future[list[None]]) 
         await store.read(intake.depth)
 
 
+def checkpoint(store: Store) -> None:
+    """All of the WAL is in the database, so that the next write begins it anew; also where the checkpointer is slow."""
+    with store.engine.connect() as connection:
+        pragma = connection.connection.cursor()
+        while True:
+            busy, pages, moved = pragma.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not busy and pages == moved:
+                return
+
+
 async def run(data_dir: Path, seed: int, pragma: str | None) -> None:
     # As in production, but so often that a short run has many checkpoints and begins its WAL anew.
     Checkpointer.PAUSE_S, Checkpointer.LIMIT_PAGES = 0.01, 150
@@ -71,9 +81,11 @@ async def run(data_dir: Path, seed: int, pragma: str | None) -> None:
     if pragma is not None:
         sa.event.listen(store.engine, "connect", lambda connection, _: connection.execute(pragma))
     acks, random = Acks(data_dir), Random(seed)
-    clients = asyncio.gather(*(client(store, acks, random, number) for number in range(CLIENTS)))
-    await room_2(store, acks, clients)
-    await clients
+    for burst in range(BURSTS):
+        clients = asyncio.gather(*(client(store, acks, random, number, burst) for number in range(CLIENTS)))
+        await room_2(store, acks, clients)
+        await clients
+        await asyncio.to_thread(checkpoint, store)
 
 
 if __name__ == "__main__":
