@@ -6,13 +6,15 @@ Rule: what is refused or broken off leaves nothing behind.
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 from aiohttp import BodyPartReader, web
 from aiohttp.client_exceptions import ClientError
+from aiohttp.http_exceptions import BadHttpMessage
 from multidict import CIMultiDict
 
 from adapters.base import LegUpload, RawInbound, Reply
@@ -87,14 +89,15 @@ async def _is_over(core: Core, mounted: Mounted, upload: LegUpload) -> bool:
 
 
 async def _stored(core: Core, upload: LegUpload, request: web.Request) -> MediaRef:
-    part = await _file_part(request)
-    declared = part.headers.get("Content-Type")
-    head, rest = await _head(part)
-    if not head:
-        raise Empty
-    if sniff(head, declared) not in upload.mimes:
-        raise TypeRefused
-    stored = await core.media.put(_body(head, rest, part), max_bytes=upload.max_bytes, declared=declared)
+    async with aclosing(_parts(request)) as parts:
+        part = await _file_part(parts)
+        declared = part.headers.get("Content-Type")
+        head, rest = await _head(part)
+        if not head:
+            raise Empty
+        if sniff(head, declared) not in upload.mimes:
+            raise TypeRefused
+        stored = await core.media.put(_body(head, rest, part, parts), max_bytes=upload.max_bytes, declared=declared)
     await core.store.write(lambda tx: files.add(tx, [_row(stored, tx.now())]))
     return MediaRef(stored=stored.sha256, sniffed=stored.mime, mime=stored.mime, size=stored.size,
                     filename=part.filename)  # fmt: skip
@@ -104,14 +107,26 @@ def _row(stored: Stored, now: int) -> FileRow:
     return FileRow(stored.sha256, stored.size, stored.mime, now)
 
 
-async def _file_part(request: web.Request) -> BodyPartReader:
-    """Raises Empty when there is none."""
+async def _parts(request: web.Request) -> AsyncGenerator[BodyPartReader, None]:
+    """Raises Empty when the body does not end as one: a file in it may be cut."""
     reader = await request.multipart()
-    for _ in range(MOST_PARTS):
-        part = await reader.next()
+    for _ in range(MOST_PARTS + 1):
+        try:
+            part = await reader.next()
+        except (BadHttpMessage, RuntimeError):  # headers that are none; a charset without end
+            raise Empty from None
         if part is None:
-            break
-        if isinstance(part, BodyPartReader) and part.filename is not None:
+            return
+        if not isinstance(part, BodyPartReader):  # a multipart inside of it (RFC 7578 §4.3: no more)
+            raise Empty
+        yield part
+    raise Empty
+
+
+async def _file_part(parts: AsyncIterator[BodyPartReader]) -> BodyPartReader:
+    """Raises Empty when there is none."""
+    async for part in parts:
+        if part.filename is not None:
             return part
     raise Empty
 
@@ -124,12 +139,17 @@ async def _head(part: BodyPartReader) -> tuple[bytes, bytes]:
     return found[:SNIFFED_BYTES], found[SNIFFED_BYTES:]
 
 
-async def _body(head: bytes, rest: bytes, part: BodyPartReader) -> AsyncIterator[bytes]:
+async def _body(
+    head: bytes, rest: bytes, part: BodyPartReader, others: AsyncIterator[BodyPartReader]
+) -> AsyncIterator[bytes]:
+    """Raises Empty when what comes after the file is not the end of a body: nothing of it is kept then."""
     yield head
     if rest:
         yield rest
     while chunk := await part.read_chunk(CHUNK_BYTES):
         yield chunk
+    async for _ in others:
+        pass
 
 
 # --- out ----------------------------------------------------------------------------------------------------------

@@ -110,6 +110,65 @@ async def test_a_body_without_a_file_is_refused(tmp_path: Path, body: bytes) -> 
         assert stored(place) == []
 
 
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + bytes(5_000)
+FIELD = b"--b\r\nContent-Disposition: form-data; name=note\r\n\r\nx"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FILE,
+        FILE + b"\r\n",
+        FILE + b"\r\n--",
+        FILE + b"\r\n--b",
+        FILE + b"\r\n--b-",
+        FILE + b"\r\n--b\r\n",
+        FILE + b"\r\n" + FIELD,
+        FILE + b"\r\n--but no boundary\r\n--b--\r\n",
+        FILE + (b"\r\n" + FIELD) * 8 + b"\r\n--b--\r\n",
+    ],
+)
+async def test_a_body_that_does_not_end_as_one_is_refused_for_its_file_may_be_cut(tmp_path: Path, body: bytes) -> None:
+    async with running(config(tmp_path)) as place:
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        status, told = await upload(place, await place.session(), body, headers)
+        assert (status, told["code"]) == (422, "empty")
+        assert stored(place) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FILE + b"\r\n--b--",
+        FILE + b"\r\n--b--\r\nbye",
+        FIELD + b"\r\n" + FILE + b"\r\n" + FIELD + b"\r\n--b--\r\n",
+        FILE + (b"\r\n" + FIELD) * 7 + b"\r\n--b--\r\n",
+    ],
+)
+async def test_whatever_else_a_whole_body_holds_its_file_is_taken(tmp_path: Path, body: bytes) -> None:
+    async with running(config(tmp_path)) as place:
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        status, told = await upload(place, await place.session(), body, headers)
+        assert (status, told["size"]) == (201, len(PNG) + 5_000)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"no header\r\n\r\nx",
+        b"x: y\r\n" * 200 + b"\r\nx",
+        b"x: " + b"y" * 20_000 + b"\r\n\r\nx",
+        b"Content-Disposition: form-data; name=_charset_\r\n\r\n" + b"x" * 50,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * 3_000,
+    ],
+)
+async def test_a_part_that_is_none_is_refused(tmp_path: Path, part: bytes) -> None:
+    async with running(config(tmp_path)) as place:
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        status, told = await upload(place, await place.session(), b"--b\r\n" + part + b"\r\n--b--\r\n", headers)
+        assert (status, told["code"]) == (422, "empty")
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as place:
         visitor = await place.session()
