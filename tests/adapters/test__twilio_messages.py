@@ -70,6 +70,7 @@ def test_the_oldest_first() -> None:
         {"status": "read"},
         {"status": "accepted"},
         {"body": "see you\r\nat  nine "},
+        {"body": "Sent from your Twilio trial account - see you at nine"},
         {"num_media": "1"},
         {"num_media": None},
         {"more": {"than": "we know"}},
@@ -83,6 +84,8 @@ def test_what_may_be_it(change: dict[str, Any]) -> None:
     "change",
     [
         {"body": "see you at ten"},
+        {"body": "Sent from your Twilio trial account - see you at ten"},
+        {"body": "Sent from your Twilio trial account - "},
         {"body": None},
         {"to": "+14155550102"},
         {"from": "whatsapp:+15017122661"},
@@ -110,6 +113,7 @@ def test_what_is_older_is_not_it() -> None:
 
 def test_without_a_text_it_has_files() -> None:
     assert look(row("MM1", body="", num_media="1"), row("SM2", body=""), Body="") == ["MM1"]
+    assert look(row("MM1", body="Sent from your Twilio trial account - ", num_media="1"), Body="") == ["MM1"]
     assert [has_files({"num_media": number}) for number in ("0", "2", None, 0, 2)] == [False, True, False, False, True]
 
 
