@@ -19,7 +19,7 @@ _GONE = frozenset({404, 410})
 def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
     if not media.url:
         raise MediaFailed("without a URL")
-    reply = yield from _get(api, media.url)
+    reply = yield from get(api, media.url)
     if reply.status in _GONE:
         raise MediaFailed(f"status {reply.status}: the provider no longer has it")
     if reply.status != 200:
@@ -31,7 +31,7 @@ def fetch(api: Api, media: MediaRef) -> Flow[Fetched]:
     return Fetched(stored=stored, mime=mime, size=stored_size(reply))
 
 
-def _get(api: Api, url: str) -> Flow[Reply]:
+def get(api: Api, url: str) -> Flow[Reply]:
     files = Files(api_url=api.api_url, hosts=OUR_HOSTS, auth=api.auth, max_bytes=MAX_FETCH_BYTES)
     reply: Reply = yield files.call(url)
     if reply.status in (401, 403) and files.is_ours(url):

@@ -22,7 +22,7 @@ CLOCKS = timedelta(seconds=30)
 """So far Twilio's clock may be behind ours; and its times are whole seconds."""
 NOT_OUT = frozenset({"failed", "undelivered", "canceled"})
 """What became of a message that did not go out."""
-TRIAL = "Sent from your Twilio trial account -".split()
+TRIAL = ["Sent", "from", "your", "Twilio", "trial", "account", "-"]
 """Stands before whatever an account sends that nobody pays for yet."""
 _BETWEEN = {"To": "to", "From": "from", "MessagingServiceSid": "messaging_service_sid"}
 Row = dict[str, Any]

@@ -11,6 +11,9 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
+from adapters import _twilio_media
+from adapters._files import stored_size
+from adapters._http import header
 from adapters._twilio import Api, ask, send_error
 from adapters.base import (
     CallContext,
@@ -212,12 +215,7 @@ def fetch(line: Line, media: MediaRef, ctx: CallContext) -> Flow[Fetched]:
     if media.external_id is None or not media.external_id.isalnum():
         raise MediaFailed("a recording without an id")
     url = line.api.url(f"/Recordings/{media.external_id}.mp3")
-    reply: Reply = yield HttpCall(method="GET", url=url, auth=line.api.auth, to_media=True)
-    for _ in range(2):
-        if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
-            break
-        reply = yield HttpCall(method="GET", url=reply.headers["location"], foreign=True, to_media=True)
-    return _fetched(reply)
+    return _fetched((yield from _twilio_media.get(line.api, url)))
 
 
 def _fetched(reply: Reply) -> Fetched:
@@ -227,12 +225,10 @@ def _fetched(reply: Reply) -> Fetched:
         raise MediaFailed("the recording is gone")
     if not 200 <= reply.status < 300:
         raise send_error(reply, CODES)
-    headers = reply.headers
-    if "x-stored" not in headers:
+    stored = header(reply, "x-stored")
+    if not stored:
         raise NoAnswer("the recording came without its bytes")
-    size = headers.get("x-stored-size", "")
-    return Fetched(stored=headers["x-stored"], mime=headers.get("x-stored-mime"),
-                   size=int(size) if size.isdecimal() else None)  # fmt: skip
+    return Fetched(stored=stored, mime=header(reply, "x-stored-mime") or None, size=stored_size(reply))
 
 
 def probe(line: Line, ctx: CallContext) -> Flow[Health]:

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.base import (
     CallContext,
+    CredentialsRefused,
     Fetched,
     HttpCall,
     MediaFailed,
@@ -278,6 +279,21 @@ def test_a_redirect_is_followed_without_the_credential() -> None:
         (f"{API}/Recordings/RE1.mp3", False, False), ("https://media.example/x", True, True)]  # fmt: skip
 
 
+def test_a_redirect_within_the_provider() -> None:
+    """Its place may be told without a host, and headers have no case."""
+    moved = Reply(307, {"Location": "/elsewhere/RE1.mp3"})
+    driven = drive(ADAPTER.fetch(REC, CONTEXT), [moved, Reply(200, {"X-Stored": "aa", "X-Stored-Size": "7"})])
+    assert [call.url for call in driven.calls if isinstance(call, HttpCall)] == [
+        f"{API}/Recordings/RE1.mp3", "https://api.twilio.com/elsewhere/RE1.mp3"]  # fmt: skip
+    assert driven.value == Fetched(stored="aa", size=7)
+
+
+@pytest.mark.parametrize("size", ["", "x", "٣", "9" * 5000])
+def test_a_size_that_is_none(size: str) -> None:
+    driven = drive(ADAPTER.fetch(REC, CONTEXT), [Reply(200, {"x-stored": "aa", "x-stored-size": size})])
+    assert driven.value == Fetched(stored="aa", size=None)
+
+
 @pytest.mark.parametrize(
     ("replies", "error"),
     [
@@ -285,7 +301,9 @@ def test_a_redirect_is_followed_without_the_credential() -> None:
         ([Reply(410)], MediaFailed),
         ([Reply(503)], Unavailable),
         ([Reply(200)], NoAnswer),
-        ([Reply(307, {"location": "https://x.example"})] * 3, Exception),
+        ([Reply(401)] * 2, CredentialsRefused),
+        ([Reply(307, {"location": "https://x.example"})] * 4, MediaFailed),
+        ([Reply(307)], MediaFailed),
     ],
 )
 def test_a_recording_that_can_not_be_had(replies: list[Reply], error: type[Exception]) -> None:
