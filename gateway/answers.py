@@ -12,11 +12,11 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from adapters.base import Reply
+from adapters.base import problem as refusal
 
 UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -81,6 +81,5 @@ def _reason(status: int) -> str:
 
 
 def problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """RFC 9457, with the code as its type."""
-    body = msgspec.json.encode({"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status})
-    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
+    reply = refusal(status, code, headers)
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body)

@@ -11,13 +11,13 @@ from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
 from aiohttp import BodyPartReader, web
 from aiohttp.client_exceptions import ClientError
 from aiohttp.http_exceptions import BadHttpMessage
 from multidict import CIMultiDict
 
 from adapters.base import LegUpload, RawInbound, Reply
+from gateway.answers import problem
 from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.live.adapter import live_adapter
@@ -159,19 +159,14 @@ async def serve_media(core: Core, request: web.Request) -> web.StreamResponse:
     """GET /media/{token}/{name}. What is wrong with a link is nobody's business: it is not found."""
     granted = core.links.verify(request.path, core.clock.now())
     if granted is None:
-        return _missing()
+        return problem(404, "not_found")
     try:
         path = core.media.path(granted.sha256)
     except Missing:
-        return _missing()
+        return problem(404, "not_found")
     left = max(0, granted.expires - int(core.clock.now().timestamp()))
     headers = {**serving_headers(granted.mime, granted.name), "Cache-Control": f"private, max-age={left}"}
     return web.FileResponse(path, headers=CIMultiDict(headers))
-
-
-def _missing() -> web.Response:
-    body = msgspec.json.encode({"type": "urn:throughline:not_found", "title": "not found", "status": 404})
-    return web.Response(status=404, body=body, content_type="application/problem+json")
 
 
 class Script:

@@ -157,10 +157,10 @@ def _verified(
     try:
         return mounted.adapter.verify(raw)
     except Unauthentic as error:
-        return _refused(core, mounted, request, error.status, "unauthentic")
+        return _refused(core, mounted, request, error.status, error.code)
     except Exception:  # noqa: BLE001  because whatever a forged request provokes, it does not get in
         core.metrics.adapter_errors.labels(mounted.id, "verify").inc()
-        return _refused(core, mounted, request, 401, "unauthentic")
+        return _refused(core, mounted, request, Unauthentic.status, Unauthentic.code)
 
 
 async def _keep(core: Core, mounted: Mounted, request: web.Request, raw: RawInbound) -> web.StreamResponse:

@@ -54,6 +54,7 @@ from adapters.base.inbound import (
     Placed,
     RawInbound,
     Reply,
+    problem,
 )
 from adapters.base.live import (
     Bind,
@@ -183,4 +184,5 @@ __all__ = [
     "Upload",
     "WindowClosed",
     "Wire",
+    "problem",
 ]

@@ -32,12 +32,15 @@ class Unauthentic(AdapterError):
     """The request does not prove that the provider sent it."""
 
     status: ClassVar[int] = 401
+    code: ClassVar[str] = "unauthenticated"
+    """All that the caller is told: what exactly did not fit would help only those who forge."""
 
 
 class Forbidden(Unauthentic):
     """The caller is known, and may not: a foreign Origin, an ended session."""
 
     status: ClassVar[int] = 403
+    code: ClassVar[str] = "forbidden"
 
 
 class Malformed(AdapterError):

@@ -6,6 +6,7 @@ Rule: a RawInbound is what arrived, byte for byte. Only the gateway says where i
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from normalizer.envelope import Instant
@@ -66,6 +67,12 @@ class Reply(Struct, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes = b""
+
+
+def problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> Reply:
+    """A refusal that programs can read (RFC 9457): its type is the code."""
+    told = {"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status, "code": code}
+    return Reply(status, {"content-type": "application/problem+json", **(headers or {})}, msgspec.json.encode(told))
 
 
 class Carried(Struct, frozen=True, kw_only=True):

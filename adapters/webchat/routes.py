@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Struct
 
-from adapters.base import Forbidden, LegRead, LegUpload, Outcome, Placed, RawInbound, Reply, Unauthentic
+from adapters.base import Forbidden, LegRead, LegUpload, Outcome, Placed, RawInbound, Reply, Unauthentic, problem
 from adapters.webchat import identity
 from adapters.webchat.config import Config
 from adapters.webchat.session import Session, bearer
@@ -178,7 +178,7 @@ def answered(raw: RawInbound, config: Config, status: int, body: Any = None) -> 
 
 
 def refused(raw: RawInbound, config: Config, status: int, code: str) -> Reply:
-    return answered(raw, config, status, {"code": code})
+    return problem(status, code, answered(raw, config, status).headers)
 
 
 def nacked(raw: RawInbound, config: Config, frame: Nack) -> Reply:

@@ -287,6 +287,23 @@ async def test_a_stop_does_not_wait_for_long_polls(tmp_path: Path) -> None:
         assert await asyncio.wait_for(waiting, 20) == (200, {"events": [], "seq": 0, "more": False})
 
 
+@pytest.mark.parametrize(
+    ("token", "origin", "status", "code"),
+    [(None, SITE, 401, "unauthenticated"), ("wst_forged", SITE, 401, "unauthenticated"),
+     ("good", "https://other.example", 403, "forbidden")],
+)  # fmt: skip
+async def test_a_stranger_is_told_his_code(
+    tmp_path: Path, token: str | None, origin: str, status: int, code: str
+) -> None:
+    async with running(config(tmp_path)) as place:
+        shown = (await place.session()).token if token == "good" else token
+        headers = {"origin": origin} | ({"authorization": f"Bearer {shown}"} if shown else {})
+        async with place.http.get(f"{place.url}/hooks/{ENDPOINT}/history", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (status, "application/problem+json")
+            told = await answer.json(content_type=None)
+        assert told == {"type": f"urn:throughline:{code}", "title": code, "status": status, "code": code}
+
+
 async def test_an_ended_session_reads_nothing(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as place:
         tab = await place.tab()

@@ -99,6 +99,16 @@ async def test_what_is_not_signed_is_401_and_not_kept(place: Place, headers: dic
     assert (await post(place, headers=headers), await kept(place)) == (401, 0)
 
 
+async def test_a_refusal_names_its_code_and_never_what_was_wrong_with_the_signature(place: Place) -> None:
+    told = []
+    for headers in ({}, {"X-Hub-Signature-256": "é"}, {"X-Hub-Signature-256": "sha256=" + "0" * 64}, signed(b"other")):
+        async with place.http.post(f"{place.url}/hooks/wa", json={}, headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (401, "application/problem+json")
+            told.append(await answer.json(content_type=None))
+    code = {"type": "urn:throughline:unauthenticated", "title": "unauthenticated", "code": "unauthenticated"}
+    assert told == [code | {"status": 401}] * 4
+
+
 async def test_the_signature_is_of_the_raw_bytes(place: Place) -> None:
     headers = signed(BODY)
     async with place.http.post(f"{place.url}/hooks/wa", data=BODY + b" ", headers=headers) as answer:

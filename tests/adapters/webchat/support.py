@@ -101,6 +101,11 @@ def live(
     )
 
 
+def problem(status: int, code: str) -> dict[str, Any]:
+    """What a refusal says (RFC 9457)."""
+    return {"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status, "code": code}
+
+
 def body(reply: Any) -> Any:
     assert isinstance(reply, Reply)
     return json.loads(reply.body)

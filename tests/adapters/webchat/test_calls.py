@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.base import LegRead, Outcome, Placed, RawInbound, Reply, Unauthentic
 from normalizer.ids import EnvelopeId
-from tests.adapters.webchat.support import NOW, body, build, http, identity_jwt, open_session
+from tests.adapters.webchat.support import NOW, body, build, http, identity_jwt, open_session, problem
 from tests.kit import mutations
 
 CHAT = build()
@@ -76,7 +76,7 @@ def test_a_session_is_one_persons() -> None:
 def test_an_identity_that_came_to_nothing_gets_no_token(outcome: Outcome | None, status: int, code: str) -> None:
     for raw in (identify(), http(body={"identity_jwt": identity_jwt()})):
         reply = CHAT.respond(raw, outcome)
-        assert (reply.status, body(reply)) == (status, {"code": code})
+        assert (reply.status, body(reply)) == (status, problem(status, code))
 
 
 def test_a_session_may_be_identified_from_its_start() -> None:

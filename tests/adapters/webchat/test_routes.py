@@ -29,6 +29,7 @@ from tests.adapters.webchat.support import (
     live,
     open_session,
     outbound,
+    problem,
 )
 
 CHAT = build()
@@ -296,7 +297,7 @@ def test_events_without_news_keep_the_cursor() -> None:
 
 def test_a_cursor_that_is_older_than_what_is_kept_is_410() -> None:
     reply = paged("/events", "after=3", lines(5, 6))
-    assert (reply.status, body(reply)) == (410, {"code": "resync"})
+    assert (reply.status, body(reply)) == (410, problem(410, "resync"))
 
 
 def test_pages_hide_what_the_visitor_must_not_see() -> None:
@@ -342,7 +343,7 @@ def test_a_stored_file_can_be_sent_by_its_session_only() -> None:
 )
 def test_a_file_that_was_not_stored_gets_no_id(error: str | None, status: int, code: str) -> None:
     reply = CHAT.uploaded(http(path="/uploads", token=TOKEN), None, error)
-    assert (reply.status, body(reply)) == (status, {"code": code})
+    assert (reply.status, body(reply)) == (status, problem(status, code))
 
 
 @pytest.mark.parametrize(
