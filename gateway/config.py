@@ -19,11 +19,11 @@ from msgspec import NODEFAULT, Meta, Struct, structs
 
 from adapters import REGISTRY
 from adapters.base import Registration
+from gateway import variables
 from gateway.contradictions import contradictions, unknown
 from gateway.settings import SECTIONS, Config, Endpoint
 from normalizer.ids import EndpointId
 
-PREFIX = "THROUGHLINE_"
 MAX_SECRET_BYTES = 65_536
 ENDPOINT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -140,6 +140,8 @@ class _Reader:
         self.folder = folder
         self.environ = environ
         self.problems: list[Problem] = []
+        self.filled_in: set[str] = set()
+        """Names of the variables that the file asks for."""
 
     def wrong(self, path: str, text: str) -> Any:
         """Returns None, so that it can be what became of the value."""
@@ -160,18 +162,16 @@ class _Reader:
         escaped, name, default = found.groups()
         if escaped:
             return found.group(0)[1:]
+        self.filled_in.add(name)
         if name not in self.environ and default is None:
             self.wrong(path, f"{NO_VARIABLE} {name}")
         return self.environ.get(name, default or "")
 
     def overlay(self, tree: dict[str, Any]) -> dict[str, Any]:
-        """The environment over the file. What is no setting (`THROUGHLINE_CONFIG`) has no `__`."""
-        for name, value in sorted(self.environ.items()):
-            if not name.startswith(PREFIX):
-                continue
-            steps = name.removeprefix(PREFIX).lower().split("__")
-            if len(steps) > 1 or steps[0] in {"key", "key_file"}:
-                self._put(tree, steps, FromEnvironment(value), name)
+        """The environment over the file."""
+        self.problems += [Problem(name, text) for name, text in variables.strangers(self.environ, self.filled_in)]
+        for name, steps, value in variables.settings(self.environ):
+            self._put(tree, steps, FromEnvironment(value), name)
         return tree
 
     def _put(self, tree: dict[str, Any], steps: Sequence[str], value: str, name: str) -> None:

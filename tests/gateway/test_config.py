@@ -150,6 +150,14 @@ def test_variables_of_others_with_our_prefix_are_left_alone() -> None:
     assert read({}, THROUGHLINE_CONFIG="x.yaml", THROUGHLINE_SERVICE_HOST="10.0.0.1") == read({})
 
 
+def test_a_variable_that_only_looks_like_a_setting_is_a_mistake_unless_the_file_asks_for_it() -> None:
+    tree = {"server": {"host": "${THROUGHLINE_BIND}"}}
+    assert mistakes(tree, THROUGHLINE_BIND="h", THROUGHLINE_SERVER_PORT="hunter2", THROUGHLINE_SERVER__PRT="1") == {
+        "THROUGHLINE_SERVER_PORT": "is no setting; did you mean `THROUGHLINE_SERVER__PORT`?",
+        "server.prt": "unknown setting; did you mean `port`?",
+    }
+
+
 def test_an_unknown_variable_is_a_mistake() -> None:
     assert mistakes({}, THROUGHLINE_SERVER__PRT="1", THROUGHLINE_KEY__X="1", THROUGHLINE_SEVER__PORT="1") == {
         "THROUGHLINE_KEY__X": "`key` has no keys of its own",
