@@ -19,7 +19,7 @@ NO_SETTINGS = ("CONFIG", "REQUIRE_SERVERS")
 """Where the configuration is; what must be there when the tests run."""
 NEAR = 0.7
 _OF_A_CLUSTER = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
-"""https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables, of a service with our name."""
+"""https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables, of our own service."""
 _PORT_OF_A_CLUSTER = re.compile(r"(tcp|udp|sctp)://\S+")
 
 
