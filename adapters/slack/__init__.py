@@ -65,6 +65,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     bot_token: Annotated[Secret | None, Meta(description="The app's bot token (`xoxb-...`).")] = None
+    signing_secret: Annotated[Secret | None, Meta(description="Signing secret of the app; the short form for one.")] = (
+        None
+    )
     signing_secrets: Annotated[
         tuple[Secret, ...], Meta(description="Signing secrets of the app; several while one is being replaced.")
     ] = ()
@@ -112,10 +115,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Grant(token_url=Api(self.api_url).url("oauth.v2.access"), client_id=self.client_id,
                      client_secret=self.client_secret, refresh_token=self.refresh_token)  # fmt: skip
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that an event may be signed with."""
+        return (*filter(None, (self.signing_secret,)), *self.signing_secrets)
+
     def problems(self) -> Sequence[str]:
         found = [] if self.team_id else ["team_id is missing"]
-        if not self.signing_secrets and not self.app_token:
-            found.append("signing_secrets is missing (or app_token, for Socket Mode)")
+        if not self.secrets and not self.app_token:
+            found.append("signing_secret is missing (or app_token, for Socket Mode)")
         if self.team_id and not self.team_id.isalnum():
             found.append("team_id must be like T024BE7LD")
         found += [f"history_channels: {id!r} is no ID of a conversation" for id in self.history_channels
@@ -159,7 +167,7 @@ class Slack:
         self._config = config
         self._api = Api(config.api_url)
         self._house = House(config.team_id or "", config.bot_user_id, config.answer, config.colleagues)
-        self._signatures = Signatures(config.signing_secrets)
+        self._signatures = Signatures(config.secrets)
 
     @property
     def sources(self) -> tuple[Source, ...]:

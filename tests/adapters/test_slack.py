@@ -10,7 +10,7 @@ from adapters.slack import CAPABILITIES, Config, Slack
 from normalizer.ids import ChannelId, EndpointId
 from tests.adapters.slack.support import APP_TOKEN, CONFIG, TOKEN
 
-FULL: dict[str, Any] = {"team_id": "T1", "bot_token": "xoxb-1", "signing_secrets": ["s"]}
+FULL: dict[str, Any] = {"team_id": "T1", "bot_token": "xoxb-1", "signing_secret": "s"}
 ROTATING = {"bot_token": None, "refresh_token": "xoxe-1", "client_id": "1.2", "client_secret": "s3cret"}
 
 
@@ -18,7 +18,8 @@ def test_complete() -> None:
     """By HTTP, by Socket Mode, or ready for both; with a token that stays or one that rotates."""
     assert msgspec.convert(FULL | ROTATING, Config).problems() == []
     assert msgspec.convert(FULL, Config).problems() == []
-    assert msgspec.convert(FULL | {"signing_secrets": [], "app_token": "xapp-1"}, Config).problems() == []
+    assert msgspec.convert(FULL | {"signing_secret": None, "signing_secrets": ["s", "t"]}, Config).problems() == []
+    assert msgspec.convert(FULL | {"signing_secret": None, "app_token": "xapp-1"}, Config).problems() == []
     assert CONFIG.problems() == []
 
 
@@ -35,7 +36,7 @@ def test_complete() -> None:
         ({"bot_token": None, "refresh_token": "xoxe-1", "client_id": "1.2"}, "client_secret is missing"),
         ({"client_id": "1.2", "client_secret": "s"}, "refresh_token is missing"),
         (ROTATING | {"bot_token": "xoxb-1"}, "only one of them"),
-        ({"signing_secrets": []}, "signing_secrets is missing"),
+        ({"signing_secret": None}, "signing_secret is missing"),
         ({"history_channels": ["general"]}, "general"),
         ({"history_channels": ["C1 x"]}, "no ID"),
         ({"history_channels": ["C1", "C1"]}, "twice"),
@@ -60,6 +61,7 @@ def test_nothing_is_every_problem_at_once() -> None:
     "bad",
     [
         {"bot_tokn": "x"},
+        {"signing_secret": ""},
         {"signing_secrets": [""]},
         {"signing_secrets": "s"},
         {"answer": "none"},

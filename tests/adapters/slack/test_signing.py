@@ -100,6 +100,18 @@ def test_both_secrets_are_good_while_one_is_replaced() -> None:
 # --- answered, not kept -------------------------------------------------------------------------------------------
 
 
+def test_one_secret_needs_no_list() -> None:
+    """The short form is believed as the list is, and beside it."""
+    for config in (
+        Config(signing_secret=SECRET),
+        Config(signing_secret=SECRET, signing_secrets=(OLD_SECRET,)),
+        Config(signing_secret=OLD_SECRET, signing_secrets=(SECRET,)),
+    ):
+        assert Slack(config).verify(_raw()) is None
+    with pytest.raises(Unauthentic):
+        Slack(Config(signing_secret=OLD_SECRET)).verify(_raw())
+
+
 def test_url_verification() -> None:
     """Is signed like everything else; its answer is the challenge."""
     body = encoded({"token": "x", "challenge": "3eZbrw1aB10", "type": "url_verification"})
