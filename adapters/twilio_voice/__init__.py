@@ -135,7 +135,7 @@ class TwilioVoice:
             over = form_of(raw).text("CallStatus") in OVER
         except Malformed:
             return NOTHING
-        return self._document(raw, Nothing() if over else Voicemail(self.config.say_apology))
+        return self._document(raw, Nothing() if over else Voicemail((self.config.say_apology,)))
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
         if raw.origin == "live":

@@ -14,13 +14,14 @@ import msgspec
 
 from adapters.base import Bind, Close, Heard, Keep, Malformed, RawInbound, Say, Wire
 from adapters.twilio_voice.parse import turn_id
-from adapters.twilio_voice.plan import Lines, handoff, reason_of
+from adapters.twilio_voice.plan import Lines, handoff, reason_of, worded
 from adapters.twilio_voice.speech import keys, recordings, spoken, token, words
 from adapters.twilio_voice.ticket import Tickets
 from adapters.twilio_voice.wire import (
     TYPE,
     Frame,
     Note,
+    covers,
     frame_of,
     kind_of,
     note_text,
@@ -204,15 +205,10 @@ def broken_off() -> bytes:
 
 def language(locale: str, before: str, heard: str) -> bytes | None:
     """Who is understood already is not told how to be: the relay may be finding out by itself what he speaks."""
-    if _covers(locale, before):
+    if covers(locale, before):
         return None
-    understood = {} if _covers(locale, heard) else {"transcriptionLanguage": locale}
+    understood = {} if covers(locale, heard) else {"transcriptionLanguage": locale}
     return _frame(type="language", ttsLanguage=locale, **understood)
-
-
-def _covers(wanted: str, tag: str) -> bool:
-    """`en` is any English, `en-GB` is not that of the United States (RFC 4647, section 3.3.1)."""
-    return f"{tag}-".casefold().startswith(f"{wanted}-".casefold())
 
 
 def show(line: Wire, takeover: str) -> bytes | None:
@@ -279,7 +275,7 @@ def lines(wires: Sequence[Wire], takeover: str, *, more: bool) -> Lines:
     """The same lines, for a call that is led turn by turn."""
     frames = [(line, msgspec.json.decode(frame)) for line in wires if (frame := show(line, takeover)) is not None]
     ends = [(line.seq, word(frame, "handoffData")) for line, frame in frames if frame["type"] == "end"]
-    say = tuple(word(frame, "token") for _, frame in frames if frame["type"] == "text")
+    say = tuple(worded(word(one, "token"), word(one, "lang")) for _, one in frames if one["type"] == "text")
     play = tuple(word(frame, "source") for _, frame in frames if frame["type"] == "play")
     last = wires[-1].seq if wires else 0
     if not ends:

@@ -185,7 +185,8 @@ def _turned(it: Arrived) -> Sequence[Envelope]:
 def _turn(it: Arrived, message: Message) -> Envelope:
     """Its id names the call: whoever answers finds the call by it."""
     assert it.call is not None
-    return it.envelope(message, external_id=turn_id(it.call, it.raw.id), locale=it.form.text("Language") or None)
+    locale = it.form.text("Language") or it.query.text("l") or None
+    return it.envelope(message, external_id=turn_id(it.call, it.raw.id), locale=locale)
 
 
 def turn_id(call: str, unique: str) -> str:

@@ -14,9 +14,25 @@ from msgspec import Struct
 from adapters._twilio import Form
 from adapters.twilio_voice.config import Config
 from adapters.twilio_voice.hours import Hours, read_hours
-from adapters.twilio_voice.wire import OVER, Frame, frame_of, whole, word
+from adapters.twilio_voice.wire import OVER, Frame, covers, frame_of, tag, whole, word
 
 # --- steps --------------------------------------------------------------------------------------------------------
+
+
+class Words(Struct, frozen=True):
+    """Said in the language that was named with them (BCP 47)."""
+
+    text: str
+    language: str
+
+
+Said = str | Words
+"""A mere text is in the language of the settings: one of theirs, or one that came without a language."""
+
+
+def worded(text: str, language: str | None) -> Said:
+    known = tag(language or "")
+    return text if known is None else Words(text, known)
 
 
 class Connect(Struct, frozen=True):
@@ -27,21 +43,26 @@ class Connect(Struct, frozen=True):
 
 
 class Listen(Struct, frozen=True):
-    """Say this, then hear the caller's turn. `after`: what the leg has shown so far; `silent`: turns without a word."""
+    """Say this, then hear the caller's turn. `after`: what the leg has shown so far; `silent`: turns without a word.
 
-    say: tuple[str, ...]
+    `language`: that he is heard in. None: that of the settings.
+    """
+
+    say: tuple[Said, ...]
     after: int
     silent: int = 0
     play: tuple[str, ...] = ()
+    language: str | None = None
 
 
 class Await(Struct, frozen=True):
-    """Say this, then look whether something was answered; `waited_s` so far."""
+    """Say this, then look whether something was answered; `waited_s` so far. `language`: see `Listen`."""
 
-    say: tuple[str, ...]
+    say: tuple[Said, ...]
     after: int
     waited_s: int = 0
     play: tuple[str, ...] = ()
+    language: str | None = None
 
 
 class Menu(Struct, frozen=True):
@@ -50,12 +71,12 @@ class Menu(Struct, frozen=True):
 
 
 class Dial(Struct, frozen=True):
-    say: str
+    say: tuple[Said, ...]
     to: str
 
 
 class Enqueue(Struct, frozen=True):
-    say: str
+    say: tuple[Said, ...]
     queue: str
 
 
@@ -68,11 +89,11 @@ class Leave(Struct, frozen=True):
 
 
 class Voicemail(Struct, frozen=True):
-    say: str
+    say: tuple[Said, ...]
 
 
 class Goodbye(Struct, frozen=True):
-    say: str
+    say: tuple[Said, ...]
 
 
 class Nothing(Struct, frozen=True):
@@ -159,7 +180,7 @@ class Planner:
             case "/queue-done":
                 return self._left_queue(told)
             case "/voicemail":
-                return Goodbye(self._config.say_goodbye)
+                return Goodbye((self._config.say_goodbye,))
             case "/wait":
                 return self._waiting(told)
             case _:
@@ -167,17 +188,17 @@ class Planner:
 
     # --- to people ------------------------------------------------------------------------------------------------
 
-    def people(self, now: datetime, say: str | None = None) -> Step:
-        """Whoever answers now; out of hours, or where nobody is configured, a message can be left."""
-        config = self._config
-        say = config.say_connecting if say is None else say
-        if self._hours is not None and not self._hours.open(now):
-            return Voicemail(config.say_voicemail)
-        if config.human_number:
-            return Dial(say, config.human_number)
-        if config.queue:
-            return Enqueue(say, config.queue)
-        return Voicemail(config.say_voicemail)
+    def people(self, now: datetime, words: tuple[Said, ...] = ()) -> Step:
+        """Whoever answers now; out of hours, or where nobody is configured, a message can be left.
+
+        `words`: what stands in the conversation and is heard before that.
+        """
+        config, is_open = self._config, self._hours is None or self._hours.open(now)
+        if is_open and config.human_number:
+            return Dial(words or (config.say_connecting,), config.human_number)
+        if is_open and config.queue:
+            return Enqueue(words or (config.say_connecting,), config.queue)
+        return Voicemail((*words, config.say_voicemail))
 
     def served_here(self, holder: str | None, *, agents: bool = True) -> bool:
         """Whether whoever holds the conversation answers over this very line: the AI, or an agent who types."""
@@ -199,7 +220,7 @@ class Planner:
             case "people":
                 return self.people(told.now)
             case "goodbye":
-                return Goodbye(self._config.say_goodbye)
+                return Goodbye((self._config.say_goodbye,))
             case "again" | "retry" if told.settled and not self.served_here(told.holder):
                 return self.people(told.now)
             case "again":
@@ -217,36 +238,49 @@ class Planner:
     # --- turns over webhooks --------------------------------------------------------------------------------------
 
     def _turned(self, told: Told) -> Step:
-        place = whole(told.query.text("a")) or told.wire_seq
+        place, language = whole(told.query.text("a")) or told.wire_seq, self._heard_in(told)
         if not told.settled or place is None or not self.served_here(told.holder):
             return self.people(told.now)
         if not (told.form.text("SpeechResult").strip() or told.form.text("Digits")):
-            return Listen((self._config.say_again,), place, silent=1)
-        return Await((), place)
+            return Listen((self._config.say_again,), place, silent=1, language=language)
+        return Await((), place, language=language)
+
+    def _heard_in(self, told: Told) -> str | None:
+        """As the provider says, else as it was asked to hear him."""
+        heard = tag(told.form.text("Language") or told.query.text("l"))
+        return None if heard is None or covers(heard, self._config.language) else heard
 
     def answered(self, query: Form, now: datetime, lines: "Lines") -> Step:
         """What the leg has shown since; see `Lines`."""
-        place = max(lines.last, whole(query.text("a")) or 0)
+        place, language = max(lines.last, whole(query.text("a")) or 0), self._then_heard_in(query, lines)
         if lines.then == "people":
-            return self.people(now, " ".join(lines.say) or None)
+            return self.people(now, lines.say)
         if lines.then == "goodbye":
-            return Goodbye(" ".join((*lines.say, self._config.say_goodbye)))
+            return Goodbye((*lines.say, self._config.say_goodbye))
         if lines.more:
-            return Await(lines.say, place, play=lines.play)
+            return Await(lines.say, place, play=lines.play, language=language)
         if lines.say or lines.play:
-            return Listen(lines.say, place, play=lines.play)
-        return self._unanswered(query, now, place)
+            return Listen(lines.say, place, play=lines.play, language=language)
+        return self._unanswered(query, now, place, language)
 
-    def _unanswered(self, query: Form, now: datetime, place: int) -> Step:
+    def _then_heard_in(self, query: Form, lines: "Lines") -> str | None:
+        """Whoever is spoken to in another language answers in it; whose is spoken already is heard as before."""
+        before = tag(query.text("l"))
+        spoken = next((one.language for one in reversed(lines.say) if isinstance(one, Words)), None)
+        if spoken is None or covers(spoken, before or self._config.language):
+            return before
+        return None if covers(spoken, self._config.language) else spoken
+
+    def _unanswered(self, query: Form, now: datetime, place: int, language: str | None) -> Step:
         silent = whole(query.text("q"))
         if silent is not None:
             if silent >= SILENT_TRIES:
                 return self.people(now)
-            return Listen((self._config.say_again,), place, silent=silent)
+            return Listen((self._config.say_again,), place, silent=silent, language=language)
         waited = (whole(query.text("w")) or 0) + POLL_S
         if waited >= self._config.answer_wait_s:
             return self.people(now)
-        return Await((self._config.say_wait,), place, waited)
+        return Await((self._config.say_wait,), place, waited, language=language)
 
     def patience_ms(self, query: Form) -> int:
         """How long a look for an answer may take."""
@@ -262,24 +296,24 @@ class Planner:
         if key == "1" or told.form.text("SpeechResult").strip():
             return self.people(told.now)
         if key == "2" and told.can_be_called:
-            return Goodbye(self._config.say_callback)
+            return Goodbye((self._config.say_callback,))
         if key in ("2", "3"):
-            return Voicemail(self._config.say_voicemail)
+            return Voicemail((self._config.say_voicemail,))
         return self.people(told.now) if wrong + 1 >= MENU_TRIES else Menu(wrong + 1)
 
     def _dialled(self, told: Told) -> Step:
         if told.form.text("DialCallStatus") in SPOKEN:
-            return Goodbye(self._config.say_goodbye)
-        return Voicemail(self._config.say_voicemail)
+            return Goodbye((self._config.say_goodbye,))
+        return Voicemail((self._config.say_voicemail,))
 
     def _left_queue(self, told: Told) -> Step:
         match told.form.text("QueueResult"):
             case "bridged":
-                return Goodbye(self._config.say_goodbye)
+                return Goodbye((self._config.say_goodbye,))
             case "hangup":
                 return Nothing()
             case _:
-                return Voicemail(self._config.say_voicemail)
+                return Voicemail((self._config.say_voicemail,))
 
     def _waiting(self, told: Told) -> Step:
         waited = whole(told.form.text("QueueTime")) or 0
@@ -289,7 +323,7 @@ class Planner:
 class Lines(Struct, frozen=True, kw_only=True):
     """What a page of a leg says to a caller."""
 
-    say: tuple[str, ...] = ()
+    say: tuple[Said, ...] = ()
     play: tuple[str, ...] = ()
     then: Literal["people", "goodbye"] | None = None
     last: int = 0

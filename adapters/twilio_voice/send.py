@@ -37,6 +37,7 @@ from adapters.base import (
 from adapters.twilio_voice.codes import CODES
 from adapters.twilio_voice.config import Config
 from adapters.twilio_voice.parse import call_in
+from adapters.twilio_voice.plan import Said, worded
 from adapters.twilio_voice.speech import keys, recordings, words
 from adapters.twilio_voice.twiml import Scene, Writer
 from adapters.twilio_voice.wire import Caller, dialable
@@ -153,7 +154,7 @@ def _say(line: Line, message: Envelope, text: str, ctx: SendContext) -> Flow[Sen
         raise NotReached("nobody is on the line; it may come back", retry_after_s=LINE_WAIT_S)
     if line.config.call_out == "never" or (line.config.call_out == "agents" and message.author != "agent"):
         raise Unreachable("nobody is on the line")
-    return (yield from _call(line, text, ctx))
+    return (yield from _call(line, text, message.locale, ctx))
 
 
 def _is_up(api: Api, call: str) -> Flow[bool]:
@@ -168,7 +169,7 @@ def _is_up(api: Api, call: str) -> Flow[bool]:
 # --- calling ------------------------------------------------------------------------------------------------------
 
 
-def _call(line: Line, text: str, ctx: SendContext) -> Flow[Sent]:
+def _call(line: Line, text: str, locale: str | None, ctx: SendContext) -> Flow[Sent]:
     to = dialable(ctx.leg.address)
     if to is None:
         raise Unreachable("this caller has withheld the number")
@@ -176,16 +177,16 @@ def _call(line: Line, text: str, ctx: SendContext) -> Flow[Sent]:
         raise Refused("a call is placed for words, not for a recording")
     if ctx.attempt > 1 and (placed := (yield from _placed(line, to, ctx))):
         return Sent((ExternalId(placed),))
-    request = _request(line, to, text, ctx)
+    request = _request(line, to, worded(text, locale), ctx)
     made = yield from ask(request, CallShown, CODES)
     if not made.sid:
         raise NoAnswer("accepted without an id")
     return Sent((ExternalId(made.sid),))
 
 
-def _request(line: Line, to: str, text: str, ctx: SendContext) -> HttpCall:
+def _request(line: Line, to: str, words: Said, ctx: SendContext) -> HttpCall:
     scene = Scene(base=line.base, call="", caller=Caller(ctx.leg.address, Evidence.CHANNEL, outward=True), now=ctx.now)
-    document = line.writer.outbound(text, scene)
+    document = line.writer.outbound(words, scene)
     if len(document) > TWIML_CHARS:
         raise Refused("too long to be said in a call that we place")
     callback = line.writer.url(scene, "/status") + "&" + urlencode({"k": ctx.echo_key})

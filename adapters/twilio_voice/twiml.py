@@ -30,13 +30,14 @@ from adapters.twilio_voice.plan import (
     Listen,
     Menu,
     Nothing,
+    Said,
     Step,
     Voicemail,
     Waiting,
 )
 from adapters.twilio_voice.speech import spoken
 from adapters.twilio_voice.ticket import Ticket, Tickets, ticket
-from adapters.twilio_voice.wire import Caller
+from adapters.twilio_voice.wire import Caller, covers
 from normalizer.address import Scheme
 
 SAY_CHARS = 3_000
@@ -78,43 +79,44 @@ class Writer:
         match step:
             case Connect():
                 self._connect(response, step, scene)
-            case Listen(say=say, play=play, after=after, silent=silent):
-                gather = self._gather(self.url(scene, "/turn", a=after), "auto")
+            case Listen(say=say, play=play, after=after, silent=silent, language=heard):
+                gather = self._gather(self.url(scene, "/turn", a=after, l=heard), heard)
                 self._heard(gather, say, play, room)
                 response.append(gather)
-                response.redirect(self.url(scene, "/answer", a=after, q=silent + 1), method="GET")
-            case Await(say=say, play=play, after=after, waited_s=waited):
+                response.redirect(self.url(scene, "/answer", a=after, q=silent + 1, l=heard), method="GET")
+            case Await(say=say, play=play, after=after, waited_s=waited, language=heard):
                 self._heard(response, say, play, room)
-                response.redirect(self.url(scene, "/answer", a=after, w=waited), method="GET")
+                response.redirect(self.url(scene, "/answer", a=after, w=waited, l=heard), method="GET")
             case Menu(wrong=wrong):
                 self._menu(response, wrong, scene)
             case Dial(say=say, to=to):
-                self._heard(response, (say,), (), room)
+                self._heard(response, say, (), room)
                 self._dial(response, to, scene)
             case Enqueue(say=say, queue=queue):
-                self._heard(response, (say,), (), room)
+                self._heard(response, say, (), room)
                 self._enqueue(response, queue, scene)
             case Waiting():
                 self._waiting(response)
             case Leave():
                 response.leave()
             case Voicemail(say=say):
-                self._voicemail(response, say, scene)
+                self._voicemail(response, say, room, scene)
             case Goodbye(say=say):
-                self._heard(response, (say,), (), room)
+                self._heard(response, say, (), room)
                 response.hangup()
             case Nothing():
                 pass
         return str(response)
 
-    def outbound(self, say: str, scene: Scene) -> str:
+    def outbound(self, say: Said, scene: Scene) -> str:
         """For a call that we place: what is to be said, then the caller's turn."""
         response = VoiceResponse()
         self._heard(response, (say,), (), MAX_BYTES - KEPT_BYTES)
         if self._config.mode == "relay":
             self._connect(response, Connect(greet=False), scene)
         else:
-            response.append(self._gather(self.url(scene, "/turn"), "auto"))
+            heard = None if isinstance(say, str) or covers(say.language, self._config.language) else say.language
+            response.append(self._gather(self.url(scene, "/turn", l=heard), heard))
             self._heard(response, (self._config.say_goodbye,), (), KEPT_BYTES)
         return str(response)
 
@@ -158,10 +160,10 @@ class Writer:
 
     # --- keys and speech ------------------------------------------------------------------------------------------
 
-    def _gather(self, action: str, speech_timeout: str) -> Gather:
+    def _gather(self, action: str, language: str | None) -> Gather:
         return Gather(
-            input="speech dtmf", action=action, method="POST", timeout=6, speech_timeout=speech_timeout,
-            language=self._config.language, hints=self._config.hints, action_on_empty_result=False,
+            input="speech dtmf", action=action, method="POST", timeout=6, speech_timeout="auto",
+            language=language or self._config.language, hints=self._config.hints, action_on_empty_result=False,
         )  # fmt: skip
 
     def _menu(self, response: VoiceResponse, wrong: int, scene: Scene) -> None:
@@ -201,8 +203,8 @@ class Writer:
             response.play(self._config.wait_music_url)
         response.pause(length=15)
 
-    def _voicemail(self, response: VoiceResponse, say: str, scene: Scene) -> None:
-        self._heard(response, (say,), (), KEPT_BYTES)
+    def _voicemail(self, response: VoiceResponse, say: Sequence[Said], room: int, scene: Scene) -> None:
+        self._heard(response, say, (), room)
         recorded = self.url(scene, "/recording") + RETRIED
         response.record(
             action=self.url(scene, "/voicemail"), method="POST", max_length=self._config.record_max_s, timeout=5,
@@ -215,21 +217,23 @@ class Writer:
 
     # --- pieces ---------------------------------------------------------------------------------------------------
 
-    def _heard(self, into: TwiML, say: Sequence[str], play: Sequence[str], room: int) -> None:
+    def _heard(self, into: TwiML, say: Sequence[Said], play: Sequence[str], room: int) -> None:
         """As much as a document has room for; it is far more than anybody listens to."""
-        for text in say:
+        for said in say:
+            text, language = (said, None) if isinstance(said, str) else (said.text, said.language)
             for piece in pieces(spoken(text)):
                 room -= len(piece.encode()) + 4 * sum(map(piece.count, "&<>")) + 100
                 if room < 0:
                     return
-                into.append(_say(piece, self._config))
+                into.append(_say(piece, language, self._config))
         for url in play:
             into.append(_play(url))
 
-    def url(self, scene: Scene, path: str, **facts: int) -> str:
+    def url(self, scene: Scene, path: str, **facts: int | str | None) -> str:
         """One of our own routes, with all that it must know."""
         carried = scene.ticket or self._tickets.sign(self._ticket(scene, scene.now))
-        return f"{scene.base}{path}?{urlencode({'t': carried, **facts})}"
+        known = {name: fact for name, fact in facts.items() if fact is not None}
+        return f"{scene.base}{path}?{urlencode({'t': carried, **known})}"
 
 
 def pieces(text: str) -> list[str]:
@@ -250,9 +254,12 @@ def live_url(base: str) -> str:
     return f"{socket}://{rest.replace('/hooks/', '/live/', 1)}"
 
 
-def _say(text: str, config: Config) -> TwiML:
-    response = VoiceResponse()
-    return response.say(text, voice=config.voice if config.mode == "gather" else None, language=config.language)
+def _say(text: str, language: str | None, config: Config) -> TwiML:
+    """The voice of the settings speaks their language alone."""
+    if language is not None and not covers(language, config.language):
+        return VoiceResponse().say(text, language=language)
+    voice = config.voice if config.mode == "gather" else None
+    return VoiceResponse().say(text, voice=voice, language=config.language)
 
 
 def _play(url: str) -> TwiML:

@@ -29,6 +29,7 @@ _NUMBER = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _CALL = re.compile(r"CA[0-9a-fA-F]{32}")
 _SIP = re.compile(r"sips?:([^@;?\s]{1,100})@([^@;:?\s]{1,200})", re.IGNORECASE)
 _CLIENT = re.compile(r"client:([^\s]{1,120})", re.IGNORECASE)
+_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 MAX_FRAME_CHARS = 4_000
 """Of a frame that can not be read and is kept as it came."""
 
@@ -99,6 +100,16 @@ def whole(text: object) -> int | None:
     except (ValueError, OverflowError):
         return None
     return found if 0 <= found < 2**31 else None
+
+
+def tag(text: str) -> str | None:
+    """A language, like `en-US` (RFC 5646). None: it is none."""
+    return text if _TAG.fullmatch(text) else None
+
+
+def covers(wanted: str, language: str) -> bool:
+    """`en` is any English, `en-GB` is not that of the United States (RFC 4647, section 3.3.1)."""
+    return f"{language}-".casefold().startswith(f"{wanted}-".casefold())
 
 
 # --- frames -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from adapters.base import Bind, Close, Keep, Malformed, Outcome, RawInbound, Say, Wire
 from adapters.twilio_voice.live import NEVER, lines
-from adapters.twilio_voice.plan import Lines
+from adapters.twilio_voice.plan import Lines, Words
 from adapters.twilio_voice.wire import TYPE, Note, note_text
 from gateway.clock import FrozenClock
 from gateway.workbench import parse_lines
@@ -381,6 +381,13 @@ def test_lines_are_said_in_their_order() -> None:
              wire(said(text("Two.")), 6), wire(said(AUDIO), 7, media_urls=URLS)]  # fmt: skip
     assert lines(wires, "typed", more=True) == Lines(say=("One.", "Two."), play=(URLS["aa"],), last=7, more=True)
     assert lines([], "typed", more=False) == Lines()
+
+
+def test_lines_keep_their_languages() -> None:
+    """What is no language is none: it would stand in a document."""
+    locales = ["es-ES", None, "<en>"]
+    wires = [wire(said(text("x")), 4, envelope={"locale": locale} if locale else {}) for locale in locales]
+    assert lines(wires, "typed", more=False) == Lines(say=(Words("x", "es-ES"), "x", "x"), last=4)
 
 
 @pytest.mark.parametrize(("name", "then"), [("queue", "people"), ("nobody", "goodbye"), ("agent", None), ("ai", None)])

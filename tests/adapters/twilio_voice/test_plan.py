@@ -24,6 +24,7 @@ from adapters.twilio_voice.plan import (
     Told,
     Voicemail,
     Waiting,
+    Words,
     after,
     handoff,
     reason_of,
@@ -32,9 +33,9 @@ from adapters.twilio_voice.wire import OVER
 from tests.adapters.twilio_voice.support import CONFIG, SETTINGS, fields
 from tests.kit.cases import NOW
 
-PEOPLE = Dial(CONFIG.say_connecting, "+15559990000")
-MESSAGE = Voicemail(CONFIG.say_voicemail)
-BYE = Goodbye(CONFIG.say_goodbye)
+PEOPLE = Dial((CONFIG.say_connecting,), "+15559990000")
+MESSAGE = Voicemail((CONFIG.say_voicemail,))
+BYE = Goodbye((CONFIG.say_goodbye,))
 AGENT = '{"reason":"agent","ticket":"T1"}'
 
 
@@ -64,7 +65,7 @@ def step(path: str, query: Form | None = None, by: Planner | None = None, **more
     [
         ({}, PEOPLE),
         ({"queue": "desk"}, PEOPLE),
-        ({"human_number": None, "queue": "desk"}, Enqueue(CONFIG.say_connecting, "desk")),
+        ({"human_number": None, "queue": "desk"}, Enqueue((CONFIG.say_connecting,), "desk")),
         ({"human_number": None}, MESSAGE),
         ({"hours": {"fri": ("03:00-04:00",)}}, PEOPLE),
         ({"hours": {"fri": ("09:00-17:00",)}}, MESSAGE),
@@ -215,8 +216,8 @@ def test_a_turn(query: Form, facts: dict[str, Any], want: Step) -> None:
         (form(a="3", w="16"), Lines(), Await((CONFIG.say_wait,), 3, 24)),
         (form(a="3", w="24"), Lines(), PEOPLE),
         (form(a="3", w="24"), Lines(say=("Late.",), last=4), Listen(("Late.",), 4)),
-        (form(a="3", w="0"), Lines(say=("Bye.",), then="goodbye", last=5), Goodbye(f"Bye. {CONFIG.say_goodbye}")),
-        (form(a="3", w="0"), Lines(say=("Wait.",), then="people", last=5), Dial("Wait.", "+15559990000")),
+        (form(a="3", w="0"), Lines(say=("Bye.",), then="goodbye", last=5), Goodbye(("Bye.", CONFIG.say_goodbye))),
+        (form(a="3", w="0"), Lines(say=("Wait.",), then="people", last=5), Dial(("Wait.",), "+15559990000")),
         (form(a="3", w="0"), Lines(then="people", last=5), PEOPLE),
         (form(a="3", q="1"), Lines(), Listen((CONFIG.say_again,), 3, silent=1)),
         (form(a="3", q="2"), Lines(), Listen((CONFIG.say_again,), 3, silent=2)),
@@ -226,6 +227,54 @@ def test_a_turn(query: Form, facts: dict[str, Any], want: Step) -> None:
 )
 def test_what_was_answered(query: Form, lines: Lines, want: Step) -> None:
     assert planner(mode="gather").answered(query, NOW, lines) == want
+
+
+SPANISH = Words("Hola.", "es-ES")
+
+
+@pytest.mark.parametrize(
+    ("query", "lines", "want"),
+    [
+        (form(a="3"), Lines(say=(SPANISH,), last=5), Listen((SPANISH,), 5, language="es-ES")),
+        (form(a="3"), Lines(say=(SPANISH,), last=5, more=True), Await((SPANISH,), 5, language="es-ES")),
+        (form(a="3"), Lines(say=(SPANISH, "Ours."), last=5), Listen((SPANISH, "Ours."), 5, language="es-ES")),
+        (form(a="3", l="es-ES"), Lines(say=(SPANISH,), last=5), Listen((SPANISH,), 5, language="es-ES")),
+        # Who is understood already is heard as before: any Spanish, any English.
+        (form(a="3", l="es-MX"), Lines(say=(Words("Si.", "es"),), last=5),
+         Listen((Words("Si.", "es"),), 5, language="es-MX")),
+        (form(a="3"), Lines(say=(Words("Hi.", "en"),), last=5), Listen((Words("Hi.", "en"),), 5)),
+        (form(a="3", l="es-ES"), Lines(say=(Words("Hi.", "en-US"),), last=5), Listen((Words("Hi.", "en-US"),), 5)),
+        (form(a="3", l="es-ES"), Lines(say=("Ours.",), last=5), Listen(("Ours.",), 5, language="es-ES")),
+        (form(a="3", l="es-ES"), Lines(last=5), Await((CONFIG.say_wait,), 5, 8, language="es-ES")),
+        (form(a="3", l="es-ES", q="1"), Lines(), Listen((CONFIG.say_again,), 3, silent=1, language="es-ES")),
+        (form(a="3", l='"><Hangup/>'), Lines(last=5), Await((CONFIG.say_wait,), 5, 8)),
+        (form(a="3"), Lines(say=(SPANISH,), then="goodbye"), Goodbye((SPANISH, CONFIG.say_goodbye))),
+        (form(a="3"), Lines(say=(SPANISH,), then="people"), Dial((SPANISH,), "+15559990000")),
+    ],
+)  # fmt: skip
+def test_the_caller_is_heard_in_the_language_that_he_is_answered_in(query: Form, lines: Lines, want: Step) -> None:
+    assert planner(mode="gather").answered(query, NOW, lines) == want
+
+
+@pytest.mark.parametrize(
+    ("query", "facts", "want"),
+    [
+        (form(a="7", l="es-ES"), {"SpeechResult": "hola"}, Await((), 7, language="es-ES")),
+        (form(a="7", l="es-ES"), {}, Listen((CONFIG.say_again,), 7, silent=1, language="es-ES")),
+        (form(a="7"), {"SpeechResult": "hola", "Language": "es-ES"}, Await((), 7, language="es-ES")),
+        (form(a="7", l="es-ES"), {"SpeechResult": "hi", "Language": "en-US"}, Await((), 7)),
+        (form(a="7"), {"SpeechResult": "hi", "Language": "<x>"}, Await((), 7)),
+    ],
+)
+def test_the_language_of_a_turn_is_not_forgotten(query: Form, facts: dict[str, Any], want: Step) -> None:
+    assert step("/turn", query, **facts) == want
+
+
+def test_what_stands_before_a_handoff_is_heard_out_of_hours_too() -> None:
+    """The answer of the AI is in it: its send has counted as said."""
+    by = planner(mode="gather", hours={"mon": ("00:00-24:00",)})
+    found = Lines(say=("It was sent on Monday.",), then="people", last=5)
+    assert by.answered(form(a="3"), NOW, found) == Voicemail(("It was sent on Monday.", CONFIG.say_voicemail))
 
 
 @pytest.mark.parametrize(("query", "ms"), [(form(w="0"), 8000), (form(w="24"), 6000), (form(w="30"), 1000),
@@ -241,7 +290,7 @@ def test_patience_stays_below_the_providers(query: Form, ms: int) -> None:
     ("query", "facts", "want"),
     [
         (Form(), {"Digits": "1"}, PEOPLE),
-        (Form(), {"Digits": "2"}, Goodbye(CONFIG.say_callback)),
+        (Form(), {"Digits": "2"}, Goodbye((CONFIG.say_callback,))),
         (Form(), {"Digits": "3"}, MESSAGE),
         (Form(), {"Digits": "9"}, Menu(1)),
         (Form(), {}, Menu(1)),

@@ -189,6 +189,19 @@ def placed(by: Any = ANY, body: Any = HELLO, **facts: Any) -> tuple[HttpCall, di
     return call, parse_qs(call.body.decode(), keep_blank_values=True)
 
 
+def test_a_call_is_placed_in_the_language_of_what_it_says() -> None:
+    """And he is heard in it, where that is not left to the relay."""
+    spanish = message(said(text("Hola.")), locale="es-ES")
+    _, sent = placed(deserted(call_out="any", mode="gather"), spanish)
+    say, gather, bye = ET.fromstring(sent["Twiml"][0])
+    assert (say.text, say.attrib["language"], gather.attrib["language"]) == ("Hola.", "es-ES", "es-ES")
+    assert gather.attrib["action"].endswith("&l=es-ES")
+    assert bye.attrib["language"] == "en-US"
+    _, sent = placed(ANY, spanish)
+    say, connect, _ = ET.fromstring(sent["Twiml"][0])
+    assert (say.attrib["language"], connect[0].attrib["language"]) == ("es-ES", "en-US")
+
+
 def test_a_call_is_placed() -> None:
     call, sent = placed()
     assert (call.method, call.url) == ("POST", f"{API}/Calls.json")

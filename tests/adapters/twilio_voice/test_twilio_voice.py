@@ -285,6 +285,24 @@ def test_pages() -> None:
     assert page("a=7&w=0", line(handed), line(said(text("Wait.")), 9)) == ["Say", "Dial", "Number"]
 
 
+def test_turn_by_turn_an_answer_and_its_turn_are_in_one_language() -> None:
+    """From the envelope to what is spoken and heard, and from there to the next envelope."""
+    by = adapter(mode="gather")
+    spanish = Wire(seq=8, envelope=message(said(text("¿Algo más?")), locale="es-ES"), at=NOW)
+    read = LegRead(address=Address(Scheme.TEL, CALLER), issued_at=NOW, after=7)
+    root = ET.fromstring(document(by.page(hook("/answer", f"{T}&a=7&w=0", "GET"), read, [spanish], False, 9)))
+    gather = root[0]
+    assert (gather.attrib["language"], gather[0].attrib["language"]) == ("es-ES", "es-ES")
+    path, _, query = gather.attrib["action"].removeprefix(HOOK_URL).partition("?")
+    raw = hook(path, query, SpeechResult="no")
+    (turn,) = by.parse(raw)
+    assert turn.locale == "es-ES"
+    redirect = ET.fromstring(document(by.respond(raw, outcome("ai"))))[0].text or ""
+    path, _, query = redirect.removeprefix(HOOK_URL).partition("?")
+    (gather, _) = ET.fromstring(document(by.page(hook(path, f"{query}&q=1", "GET"), read, [], False, 9)))
+    assert (gather.attrib["language"], gather[0].attrib["language"]) == ("es-ES", "en-US")
+
+
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 

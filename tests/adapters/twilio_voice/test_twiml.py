@@ -21,6 +21,7 @@ from adapters.twilio_voice.plan import (
     Step,
     Voicemail,
     Waiting,
+    Words,
 )
 from adapters.twilio_voice.ticket import Tickets
 from adapters.twilio_voice.twiml import MAX_BYTES, SAY_CHARS, Scene, Writer, live_url, pieces
@@ -37,7 +38,7 @@ SCENE = Scene(base=HOOK_URL, call=CALL, caller=Caller(parse_address(LEG), Eviden
 T = f"?t={OURS}"
 STEPS: list[Step] = [
     Connect(), Connect(greet=False, failed_s=5), Listen(("Hi",), 3), Await(("Hi",), 3, 8), Menu(),
-    Dial("x", "+15559990000"), Enqueue("x", "desk"), Waiting(), Leave(), Voicemail("x"), Goodbye("x"),
+    Dial(("x",), "+15559990000"), Enqueue(("x",), "desk"), Waiting(), Leave(), Voicemail(("x",)), Goodbye(("x",)),
 ]  # fmt: skip
 
 
@@ -58,12 +59,12 @@ SAY = '<Say language="en-US">'
     [
         (Nothing(), "<Response />"),
         (Leave(), "<Response><Leave /></Response>"),
-        (Goodbye("Tom & <Jerry>"), f"<Response>{SAY}Tom &amp; &lt;Jerry&gt;</Say><Hangup /></Response>"),
-        (Goodbye(""), "<Response><Hangup /></Response>"),
-        (Dial("One moment.", "+15559990000"),
+        (Goodbye(("Tom & <Jerry>",)), f"<Response>{SAY}Tom &amp; &lt;Jerry&gt;</Say><Hangup /></Response>"),
+        (Goodbye(("",)), "<Response><Hangup /></Response>"),
+        (Dial(("One moment.",), "+15559990000"),
          f'<Response>{SAY}One moment.</Say><Dial action="/dial-done?t=T" answerOnBridge="true" '
          f'callerId="{CALLER}" method="POST" timeout="25"><Number>+15559990000</Number></Dial></Response>'),
-        (Enqueue("One moment.", "desk & co"),
+        (Enqueue(("One moment.",), "desk & co"),
          f'<Response>{SAY}One moment.</Say><Enqueue action="/queue-done?t=T" method="POST" '
          'waitUrl="/wait?t=T" waitUrlMethod="POST">desk &amp; co</Enqueue></Response>'),
         (Waiting(), f'<Response>{SAY}One moment, please.</Say><Pause length="15" /></Response>'),
@@ -79,12 +80,20 @@ SAY = '<Say language="en-US">'
          'language="en-US" method="POST" speechTimeout="auto" timeout="6">'
          '<Play>https://x.example/a?b&amp;c</Play></Gather>'
          '<Redirect method="GET">/answer?t=T&amp;a=3&amp;q=1</Redirect></Response>'),
+        (Listen((Words("¿Qué?", "es-ES"), "Hi."), 3, language="es-ES"),
+         '<Response><Gather action="/turn?t=T&amp;a=3&amp;l=es-ES" actionOnEmptyResult="false" input="speech dtmf" '
+         'language="es-ES" method="POST" speechTimeout="auto" timeout="6">'
+         f'<Say language="es-ES">¿Qué?</Say>{SAY}Hi.</Say></Gather>'
+         '<Redirect method="GET">/answer?t=T&amp;a=3&amp;q=1&amp;l=es-ES</Redirect></Response>'),
+        (Await((Words("Hi.", "en"),), 4, 8, language="es-ES"),
+         f'<Response>{SAY}Hi.</Say>'
+         '<Redirect method="GET">/answer?t=T&amp;a=4&amp;w=8&amp;l=es-ES</Redirect></Response>'),
         (Menu(1),
          '<Response><Gather action="/menu?t=T&amp;n=1" actionOnEmptyResult="true" input="dtmf speech" '
          'language="en-US" method="POST" numDigits="1" timeout="5">'
          f'{SAY}Our assistant can not be reached. Press 1 to speak to somebody, 2 to be called back, 3 to leave a '
          'message.</Say></Gather><Redirect method="POST">/queue?t=T</Redirect></Response>'),
-        (Voicemail("Leave a message."),
+        (Voicemail(("Leave a message.",)),
          f'<Response>{SAY}Leave a message.</Say><Record action="/voicemail?t=T" finishOnKey="#" maxLength="120" '
          'method="POST" playBeep="true" recordingStatusCallback="/recording?t=T#rc=5&amp;rp=all" '
          'recordingStatusCallbackMethod="POST" timeout="5" transcribe="true" '
@@ -95,6 +104,14 @@ SAY = '<Say language="en-US">'
 )  # fmt: skip
 def test_documents(step: Step, want: str) -> None:
     assert short(written(step)) == want
+
+
+def test_a_voice_speaks_its_own_language_alone() -> None:
+    """That of the settings; of another one the provider chooses it."""
+    said = Listen(("Hi.", Words("Hello.", "en"), Words("Hola.", "es-ES")), 3)
+    gather, _ = ET.fromstring(written(said, mode="gather", voice="Polly.Joanna"))
+    ours = {"language": "en-US", "voice": "Polly.Joanna"}
+    assert [say.attrib for say in gather] == [ours, ours, {"language": "es-ES"}]
 
 
 def test_the_relay() -> None:
@@ -151,7 +168,7 @@ def test_a_media_stream_is_opened_once() -> None:
      ("client:desk", "<Client>desk</Client>")],
 )  # fmt: skip
 def test_people_are_dialled(to: str, inner: str) -> None:
-    assert inner in written(Dial("", to))
+    assert inner in written(Dial(("",), to))
 
 
 @pytest.mark.parametrize(("number", "shown"), [(CALLER, CALLER), ("anonymous", NUMBER), ("client:ann", NUMBER),
@@ -159,12 +176,12 @@ def test_people_are_dialled(to: str, inner: str) -> None:
 def test_colleagues_see_who_calls(number: str, shown: str) -> None:
     address, evidence = who(number, CALL)
     scene = Scene(base=HOOK_URL, call=CALL, caller=Caller(address, evidence), now=NOW, ticket=OURS)
-    assert ET.fromstring(written(Dial("", "+15559990000"), scene))[0].attrib["callerId"] == shown
+    assert ET.fromstring(written(Dial(("",), "+15559990000"), scene))[0].attrib["callerId"] == shown
 
 
 def test_a_call_that_we_placed_shows_our_number() -> None:
     scene = Scene(base=HOOK_URL, call=CALL, caller=Caller(parse_address(LEG), Evidence.CHANNEL, outward=True), now=NOW)
-    assert ET.fromstring(written(Dial("", "+15559990000"), scene))[0].attrib["callerId"] == NUMBER
+    assert ET.fromstring(written(Dial(("",), "+15559990000"), scene))[0].attrib["callerId"] == NUMBER
 
 
 def test_without_a_ticket_one_is_written() -> None:
@@ -180,7 +197,7 @@ def test_music_while_waiting() -> None:
 
 
 def test_no_transcript_is_asked_for_when_none_is_wanted() -> None:
-    text = written(Voicemail(""), transcribe=False)
+    text = written(Voicemail(("",)), transcribe=False)
     assert "transcribeCallback" not in text
     assert 'transcribe="false"' in text
 

@@ -6,6 +6,7 @@ from adapters._twilio import Form
 from adapters.twilio_voice.wire import (
     Note,
     caller_of,
+    covers,
     dialable,
     frame_of,
     kind_of,
@@ -13,6 +14,7 @@ from adapters.twilio_voice.wire import (
     read_note,
     sid,
     slice_of,
+    tag,
     whole,
     word,
 )
@@ -146,3 +148,17 @@ def test_what_is_no_note(text: str) -> None:
 @pytest.mark.parametrize("value", [None, 5, "", "CA"])
 def test_what_is_no_call(value: object) -> None:
     assert sid(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [("en", "en"), ("es-ES", "es-ES"), ("zh-Hant-TW", "zh-Hant-TW"), ("", None), ("e", None), ("en_US", None),
+     ("en-US\n", None), ("<en>", None), ("en-" + "x" * 9, None), ("é", None)],
+)  # fmt: skip
+def test_a_language(text: str, want: str | None) -> None:
+    assert tag(text) == want
+
+
+def test_a_language_covers_its_regions() -> None:
+    pairs = [("en", "en-GB"), ("EN-gb", "en-GB"), ("en-GB", "en"), ("en-US", "en-GB"), ("e", "en")]
+    assert [covers(*pair) for pair in pairs] == [True, True, False, False, False]
