@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import socket
@@ -16,7 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import cycle, islice
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,11 +27,8 @@ START_LIMIT = 60.0
 
 PORTS = range(20_000, 32_000)
 """Linux gives out those from 32,768 on, other systems higher ones."""
-WORKERS = 8
-"""So many processes of tests at once have ports of their own."""
-_own = PORTS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS :: WORKERS]
-_ports = islice(cycle(_own), secrets.randbelow(len(_own)), None)
-"""One after the other, so that none is given twice in a row; other programs begin elsewhere."""
+OWN_PORTS = 500
+"""So many of them belong to one process, as long as it lives."""
 
 STOP_LIMIT = 20.0
 """Seconds that a server has to stop before it is killed."""
@@ -46,15 +43,28 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listened on a moment ago. It is none of those that systems give out by
-    themselves, that were given lately, or that tests beside this one get: nobody else has it by chance, also while a
+    """A TCP port on 127.0.0.1 on which nobody listens. It is none of those that systems give out by themselves, of
+    those of another process that asks here, or that were given lately: nobody else has it by chance, also while a
     program that listened on it is started once more.
     """
+    ports = _own_ports()
     while True:
         with socket.socket() as probe, suppress(OSError):
-            port = next(_ports)
+            port = next(ports)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """One after the other, and again. They are ours because we keep the first of them, until we end."""
+    blocks = [PORTS[start : start + OWN_PORTS] for start in range(0, len(PORTS), OWN_PORTS)]
+    for block in blocks:
+        with socket.socket() as sign, suppress(OSError):
+            sign.bind(("127.0.0.1", block[0]))
+            sign.detach()  # the system closes it
+            return cycle(block[1:])
+    raise Failed(f"{len(blocks)} processes look for ports already")
 
 
 def server_user(preferred: str) -> pwd.struct_passwd | None:
