@@ -102,28 +102,17 @@ def settings_of(kind: type[Any], tree: Mapping[str, Any], environ: Mapping[str, 
 
 
 def parse(text: str, name: str = "the configuration") -> dict[str, Any]:
-    """YAML into a mapping. Raises ConfigError for what is none, and for a key that stands twice."""
+    """YAML into a mapping. Raises ConfigError for what is none."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
-        """Knows that of two equal keys one would be lost in silence."""
+    from gateway import strict_yaml
 
-    def mapping(loader: Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-        keys = [loader.construct_object(key) for key, _ in node.value]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.value[place][0].start_mark
-                )
-        return loader.construct_mapping(node, deep=True)
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     try:
-        tree = yaml.load(text, Loader)  # noqa: S506  a SafeLoader, made stricter
+        tree = strict_yaml.read(text)
     except yaml.MarkedYAMLError as error:
         where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError([Problem("", f"{name}{where}: {error.problem or 'this is not YAML'}")]) from None
-    except (yaml.YAMLError, TypeError, RecursionError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError([Problem("", f"{name} is not YAML: {type(error).__name__}")]) from None
     if tree is not None and not isinstance(tree, dict):
         raise ConfigError([Problem("", f"{name} must be a mapping of sections")])

@@ -243,6 +243,8 @@ def test_no_mistake_shows_a_value() -> None:
         ("a: !!python/object:os.system x", "the configuration, line 1: could not determine a constructor"),
         ("[1]: 2\n[1]: 3", "the configuration"),
         ("a: \x07", "the configuration is not YAML: ReaderError"),
+        ("a: 2026-13-45", "the configuration is not YAML: ValueError"),
+        ("server: &a {port: *a}", "the configuration, line 1: an alias stands for something that holds it"),
     ],
 )
 def test_what_is_no_mapping_in_yaml_is_refused_with_its_line(text: str, said: str) -> None:
