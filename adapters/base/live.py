@@ -49,6 +49,8 @@ class Wire(Struct, frozen=True, kw_only=True):
     status: Status | None = None
     agent_name: str | None = None
     withdrawn: bool = False
+    again: bool = False
+    """It stood there before this socket was bound: another one may have shown it."""
     streamed: int = 0
     """How many characters of its text this socket has had already, sentence by sentence."""
     closed: bool = False
