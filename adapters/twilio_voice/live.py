@@ -2,6 +2,7 @@
 
 Rule: a turn is a prompt that is finished (`last`); whatever is unfinished, empty or only sound is heard and not kept.
 Rule: a socket is bound by our own ticket, which must be of the very call that the socket is for.
+Rule: what was said last is said again on a line that came back; keys that were pressed are not pressed again.
 Rule: `last: true` ends a talk cycle and comes once: with the line itself, also when its words were spoken before, or
 when something else is said before its end.
 """
@@ -226,7 +227,7 @@ def show(line: Wire, takeover: str) -> bytes | None:
         case StateChange(state="nobody"):
             return _end("done")
         case CallEvent(event="key", detail=str(digits)):
-            return _frame(type="sendDigits", digits=digits)
+            return _pressed(line, digits)
         case CallEvent(event="ended"):
             return _end("done")
         case _:
@@ -235,7 +236,7 @@ def show(line: Wire, takeover: str) -> bytes | None:
 
 def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes | None:
     if pressed := keys(parts):
-        return _frame(type="sendDigits", digits=pressed[0])
+        return _pressed(line, pressed[0])
     urls = played(parts, line)
     text = words(parts)
     if urls and not text:
@@ -245,6 +246,13 @@ def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes |
         return _frame(type="text", token=token(text[line.streamed :]), last=True, **lang)
     said = spoken(text[line.streamed :])
     return _frame(type="text", token=said, last=True, **lang) if said else None
+
+
+def _pressed(line: Wire, digits: str) -> bytes | None:
+    """Twice would choose twice: a line that came back presses only what has surely not gone out yet."""
+    if line.again and line.status is not None:
+        return None
+    return _frame(type="sendDigits", digits=digits)
 
 
 def played(parts: tuple[Part, ...], line: Wire) -> tuple[str, ...]:

@@ -141,6 +141,18 @@ def case(label: str, path: str, want: Sequence[Any], query: str = "", **more: st
 
 SESSION = "VX000000000000000000000000000000aa"
 NOTE = note_text(Note(CALL, SESSION, LEG, 2))
+SETUP: dict[str, Any] = {
+    "type": "setup", "sessionId": SESSION, "accountSid": ACCOUNT, "parentCallSid": "", "callSid": CALL, "from": CALLER,
+    "to": NUMBER, "forwardedFrom": "", "callerName": "", "direction": "inbound", "callType": "PSTN",
+    "callStatus": "RINGING", "applicationSid": None, "customParameters": {"ticket": our_ticket()},
+}  # fmt: skip
+START: dict[str, Any] = {
+    "event": "start", "sequenceNumber": "1", "streamSid": "MZ1",
+    "start": {"streamSid": "MZ1", "accountSid": ACCOUNT, "callSid": CALL, "tracks": ["inbound"],
+              "customParameters": {"ticket": our_ticket()},
+              "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}},
+}  # fmt: skip
+PROMPT = {"type": "prompt", "voicePrompt": "where is my order", "lang": "en-US", "last": True}
 
 
 def frame(document: Any, *, session: str | None = CALLER, note: str = NOTE) -> RawInbound:
