@@ -36,16 +36,17 @@ def interaction_envelopes(raw: RawInbound, house: House, slice_: Raw, outer: wir
     view = wire.read_view(interaction.view)[0] or wire.View()
     # With Slack Connect `team` is the other side's; the view tells whose installation it is.
     whole = wire.read_named(interaction.enterprise)[0] if interaction.is_enterprise_install else None
-    account = account_of(house, view.app_installed_team_id, whole.id if whole else None)
+    team = wire.read_named(interaction.team)[0] or wire.Named()
+    account = account_of(house, view.app_installed_team_id, whole.id if whole else None, team=team.id)
     delivery = Delivery(raw, house, slice_, outer, account)
     return _Interaction(delivery, interaction, view).envelopes()
 
 
 def command_envelope(raw: RawInbound, house: House, slice_: Raw, outer: wire.Outer) -> Envelope:
-    delivery = Delivery(raw, house, slice_, outer, house.team)
     command = wire.read_command(slice_)[0] or wire.Command()
+    delivery = Delivery(raw, house, slice_, outer, account_of(house, team=command.team_id))
     words = " ".join(filter(None, (command.command, decode(command.text or "", house.bot_user)))).strip()
-    who = party(command.team_id or house.team, command.user_id, username=command.user_name)
+    who = party(command.team_id or delivery.account, command.user_id, username=command.user_name)
     key = f"command:{command.trigger_id}" if command.trigger_id else None
     if not words or not who.claims:
         return delivery.unsupported("malformed:command", key=key, party=who)

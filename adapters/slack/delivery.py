@@ -38,7 +38,7 @@ class Delivery:
         self.outer = outer
         self.slice = slice_
         told = (own.team_id, own.enterprise_id, outer.context_team_id, outer.context_enterprise_id)
-        self.account = account or account_of(house, *told)
+        self.account = account or account_of(house, *told, team=outer.team_id)
         self.our_user = (own.user_id if own.is_bot is not False else None) or house.bot_user
         self._raw = raw
         self._places = count()
@@ -74,11 +74,14 @@ class Delivery:
         return self.envelope(Unsupported(what=what), **facts)
 
 
-def account_of(house: House, *told: str | None) -> str:
+def account_of(house: House, *told: str | None, team: str | None = None) -> str | None:
     """The installation: ours if it is among those that are told, else another one's. An installation for a whole
-    organization is told with the workspace that it happened in, or without.
+    organization is told with the workspace that it happened in, or without. `team` is believed only where the settings
+    name none: it may be the other side's.
     """
-    return house.team if house.team in told else next(filter(None, told), house.team)
+    if house.team and house.team in told:
+        return house.team
+    return next(filter(None, (*told, house.team, team)), None)
 
 
 def _authorization(outer: wire.Outer, team: str) -> wire.Authorization:

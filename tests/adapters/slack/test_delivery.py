@@ -7,8 +7,10 @@ from msgspec import Raw
 
 from adapters.slack import wire
 from adapters.slack.delivery import Delivery, House
+from adapters.slack.parse import parse
+from normalizer.address import parse_address
 from normalizer.envelope import Typing
-from tests.adapters.slack.support import SUBJECT, encoded
+from tests.adapters.slack.support import SUBJECT, TEAM, callback, encoded, said
 
 RAW = SUBJECT.raw(b"{}")
 
@@ -50,6 +52,32 @@ def test_installation(outer: dict[str, Any], account: str, user: str) -> None:
 def test_a_whole_organization(outer: dict[str, Any]) -> None:
     """Whichever of its workspaces is told beside it."""
     assert _delivery(House("E1", "UBOT"), **outer).account == "E1"
+
+
+@pytest.mark.parametrize(
+    ("document", "account"),
+    [
+        (callback(said()), TEAM),
+        (callback(said(), authorizations=[], team_id="T9"), "T9"),
+        ({"type": "app_rate_limited", "team_id": "T9"}, "T9"),
+        ({"type": "app_rate_limited"}, None),
+        ({"type": "shortcut", "callback_id": "help", "user": {"id": "U1"}, "team": {"id": "T9"}}, "T9"),
+        ({"command": "/help", "user_id": "U1", "team_id": "T9"}, "T9"),
+    ],
+)
+def test_settings_that_name_no_workspace(document: dict[str, Any], account: str | None) -> None:
+    """It is the one that the request names; none, rather than one without a name."""
+    (envelope,) = parse(SUBJECT.raw(encoded(document)), House(""))
+    assert envelope.account == account
+
+
+def test_a_button_in_a_channel_of_a_workspace_that_no_setting_names() -> None:
+    """What is said in a channel stays in the channel."""
+    container = {"type": "message", "message_ts": "1764000000.000100", "channel_id": "C1"}
+    action = {"action_id": "yes", "value": "v1", "action_ts": "1764000010.000001"}
+    click = {"type": "block_actions", "user": {"id": "U1"}, "team": {"id": "T9"}, "container": container}
+    (envelope,) = parse(SUBJECT.raw(encoded({**click, "actions": [action]})), House(""))
+    assert envelope.group == parse_address("slack:T9/C1")
 
 
 def test_names() -> None:
