@@ -25,6 +25,7 @@ from tests.adapters.twilio_voice.support import (
     SESSION,
     SETTINGS,
     SETUP,
+    START,
     adapter,
     event,
     frame,
