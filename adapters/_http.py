@@ -1,11 +1,11 @@
-"""What plain HTTP providers do alike: forms, signatures of a body, and what an answer says of a send.
+"""What plain HTTP providers do alike: addresses, forms, signatures of a body, and what an answer says of a send.
 
 Rule: a page that a gateway in between may have written proves nothing: such a send may have gone out.
 """
 
 import hmac
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -109,6 +109,17 @@ def accepted_id(reply: Reply, name: str) -> ExternalId:
     if not isinstance(found, str | int) or not found:
         raise NoAnswer("accepted without an id")
     return ExternalId(str(found))
+
+
+def url_problem(key: str, url: str, like: str = "https://example.org") -> Sequence[str]:
+    """Of a setting that is a URL. A fragment may stay, as people copy it from a provider's console."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+        fits = named and not parts.query and "@" not in parts.netloc
+    except ValueError:
+        fits = False
+    return [] if fits else [f"{key} must be like {like}, without a query or a user name"]
 
 
 def form_fields(raw: RawInbound) -> dict[str, str]:

@@ -196,16 +196,6 @@ def addressed(url: str, below: str, public_url: str | None) -> str:
     return own + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
 
 
-def url_problem(key: str, url: str) -> Sequence[str]:
-    """Of a setting that is a URL; a fragment may stay, as people copy it from Twilio's console."""
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("https", "http") and parts.hostname and not parts.query and not parts.username
-    except ValueError:
-        fits = False
-    return [] if fits else [f"{key} must be like https://example.org, without a query or a user name"]
-
-
 def rfc2822(date: object) -> datetime | None:
     """A time as the REST API writes it; webhooks of messages have none."""
     try:

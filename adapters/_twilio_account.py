@@ -5,7 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from adapters._twilio import Api, ask, basic, url_problem
+from adapters._http import url_problem
+from adapters._twilio import Api, ask, basic
 from adapters.base import Flow, Health, Secret, SendError
 
 

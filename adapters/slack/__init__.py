@@ -6,10 +6,10 @@ Setting it up: docs/adapters/slack.md. Their format: wire.py. In: parse.py, even
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from adapters._http import url_problem
 from adapters.base import (
     CallContext,
     Capabilities,
@@ -130,7 +130,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                   if not id.startswith(("C", "G", "D")) or not id.isalnum()]  # fmt: skip
         if len(set(self.history_channels)) < len(self.history_channels):
             found.append("history_channels names a conversation twice")
-        return [*found, *_token_problems(self), *_url_problems(self.api_url)]
+        return [*found, *_token_problems(self), *url_problem("api_url", self.api_url, like=API_URL)]
 
 
 def _token_problems(config: Config) -> Sequence[str]:
@@ -148,16 +148,6 @@ def _token_problems(config: Config) -> Sequence[str]:
     if config.app_token and config.app_token.startswith(("xoxb-", "xoxp-")):
         found.append("app_token must be the one that begins with xapp-")
     return found
-
-
-def _url_problems(url: str) -> Sequence[str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ["api_url is not a URL"]
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.username:
-        return ["api_url must be like " + API_URL]
-    return []
 
 
 class Slack:

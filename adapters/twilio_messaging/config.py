@@ -11,7 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from adapters._twilio import Form, url_problem
+from adapters._http import url_problem
+from adapters._twilio import Form
 from adapters._twilio_account import Account
 from adapters.base import ChannelSpec, Refused
 from normalizer.address import Address, Scheme, digits_of

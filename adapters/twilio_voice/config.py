@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from adapters._twilio import url_problem
+from adapters._http import url_problem
 from adapters.base import ChannelSpec, Secret
 from adapters.twilio_voice.hours import read_hours
 from adapters.twilio_voice.wire import dialable, who

@@ -5,11 +5,11 @@ Setting it up: docs/adapters/whatsapp.md. Their format: wire.py. In: parse.py. O
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from adapters import _meta
+from adapters._http import url_problem
 from adapters.base import (
     CallContext,
     Capabilities,
@@ -92,7 +92,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         found = [
             f"{key} is missing" for key in ("access_token", "app_secrets", "verify_token") if not getattr(self, key)
         ]
-        return [*found, *self._number_problems(), *_url_problems(self.graph_url)]
+        return [*found, *self._number_problems(), *url_problem("graph_url", self.graph_url, like=GRAPH_URL)]
 
     def _number_problems(self) -> Sequence[str]:
         if self.phone_number_id and self.numbers:
@@ -110,16 +110,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def _is_digits(text: str) -> bool:
     return text.isascii() and text.isdecimal()
-
-
-def _url_problems(url: str) -> Sequence[str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ["graph_url is not a URL"]
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.username:
-        return ["graph_url must be like " + GRAPH_URL]
-    return []
 
 
 class WhatsApp:

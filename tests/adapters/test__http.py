@@ -14,6 +14,7 @@ from adapters._http import (
     post_form,
     retry_after,
     status_error,
+    url_problem,
 )
 from adapters.base import Auth, Malformed, NoAnswer, RawInbound, Refused, Reply, Unauthentic
 from tests.kit.cases import ENDPOINT, NOW
@@ -130,3 +131,21 @@ def test_accepted_id(status: int, body: bytes, want: str | type[Exception]) -> N
     else:
         with pytest.raises(want):
             accepted_id(Reply(status, {}, body), "id")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "gw.example.test", "ftp://x", "https://", "https://a?b=1", "https://u:p@a", "https://:p@a", "https://[::1",
+        "https://a:b", "https://a:0", "https://a:99999",
+    ],
+)  # fmt: skip
+def test_an_address_that_can_not_be(url: str) -> None:
+    assert url_problem("api_url", url, like="https://x/api") == [
+        "api_url must be like https://x/api, without a query or a user name"
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://gw.example.test/a#rc=5", "http://127.0.0.1:9000/api", "http://[::1]:8080"])
+def test_an_address_that_may_be(url: str) -> None:
+    assert url_problem("api_url", url) == []
