@@ -2,7 +2,8 @@
 
 Rule: our own messages come back as receipts; those that carry our key in their metadata complete the send itself.
 Rule: other bots are stored and never answered, and so is talk in channels that is not addressed to us.
-Rule: an edit is one whose text or files changed: previews of links and counts of threads arrive in the same form.
+Rule: an edit is one whose text or files changed, or what is said in them: previews of links and counts of threads
+arrive in the same form.
 See https://docs.slack.dev/reference/events
 """
 
@@ -13,7 +14,7 @@ from msgspec import Raw
 from adapters.slack import wire
 from adapters.slack.delivery import Delivery
 from adapters.slack.mrkdwn import emoji_of, mentions
-from adapters.slack.parts import file_ids, is_passed_on, parts_of, text_of
+from adapters.slack.parts import file_ids, is_passed_on, parts_of, text_of, transcripts
 from adapters.slack.people import SLACKBOT, address, is_direct, message_id, party, team_of, writer
 from normalizer.envelope import (
     AddressChange,
@@ -236,7 +237,9 @@ class _Event:
 
 
 def _same(message: wire.Event, before: wire.Event) -> bool:
-    return text_of(message) == text_of(before) and file_ids(message.files) == file_ids(before.files)
+    if text_of(message) != text_of(before):
+        return False
+    return all(of(message.files) == of(before.files) for of in (file_ids, transcripts))
 
 
 def echo_key(slice_: Raw) -> str | None:

@@ -43,6 +43,10 @@ def file_ids(files: Sequence[Raw] | None) -> list[str | None]:
     return [found.id if found else None for found, _ in map(wire.read_file, files or ())]
 
 
+def transcripts(files: Sequence[Raw] | None) -> list[str | None]:
+    return [_said(found) if found else None for found, _ in map(wire.read_file, files or ())]
+
+
 def _quoted(one: wire.Quoted) -> str:
     return decode(one.text or one.fallback or one.title or "")
 
@@ -81,7 +85,7 @@ def _failed(file: wire.File) -> str | None:
 
 def _kind(file: wire.File, media: MediaRef) -> Part:
     if file.subtype == "slack_audio":
-        return Voice(media)
+        return Voice(media, _said(file))
     match (media.mime or "").partition("/")[0]:
         case "image":
             return Image(media)
@@ -91,3 +95,11 @@ def _kind(file: wire.File, media: MediaRef) -> Part:
             return Video(media)
         case _:
             return Document(media)
+
+
+def _said(file: wire.File) -> str | None:
+    """Slack's own transcript of a clip, of which a message has the beginning."""
+    preview = (file.transcription and file.transcription.preview) or wire.Preview()
+    if not preview.content:
+        return None
+    return f"{preview.content} ..." if preview.has_more else preview.content

@@ -71,6 +71,17 @@ class Quoted(Struct, frozen=True):
     files: list[Raw] | None = None
 
 
+class Preview(Struct, frozen=True):
+    content: str | None = None
+    has_more: bool | None = None
+
+
+class Transcription(Struct, frozen=True):
+    """Of a clip, once Slack has written it down."""
+
+    preview: Preview | None = None
+
+
 class File(Struct, frozen=True):
     id: str | None = None
     name: str | None = None
@@ -84,6 +95,7 @@ class File(Struct, frozen=True):
     url_private_download: str | None = None
     permalink: str | None = None
     file_access: str | None = None
+    transcription: Transcription | None = None
 
 
 class Event(Struct, frozen=True):

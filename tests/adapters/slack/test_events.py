@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from normalizer.envelope import Edit, Envelope, Message, Text, Unsupported
+from normalizer.envelope import Edit, Envelope, MediaRef, Message, Text, Unsupported, Voice
 from tests.adapters.slack.support import SUBJECT, callback, encoded, said
 
 
@@ -47,6 +47,19 @@ def test_a_key_less_is_a_message_still(key: str) -> None:
     """Except for the text, nothing is needed beside channel and ts."""
     event = {name: value for name, value in said().items() if name != key}
     assert isinstance(_parsed(event).body, Message) is (key != "text")
+
+
+def test_a_clip_is_written_down_a_moment_later() -> None:
+    """The message comes again with what is said in its clip: that is an edit, and so it is only once."""
+    clip = {"id": "F1", "subtype": "slack_audio", "mimetype": "audio/mp4"}
+    told = {**clip, "transcription": {"status": "complete", "preview": {"content": "Hello"}}}
+    before, after = (said("", subtype="file_share", files=[file]) for file in (clip, told))
+    changed = {"type": "message", "subtype": "message_changed", "channel": "D1", "ts": "1764000009.000200"}
+    body = _parsed({**changed, "message": after, "previous_message": before}).body
+    assert isinstance(body, Edit)
+    assert body.parts == (Voice(MediaRef(external_id="F1", mime="audio/mp4"), "Hello"),)
+    unchanged = _parsed({**changed, "message": after, "previous_message": after}).body
+    assert isinstance(unchanged, Unsupported)
 
 
 # --- the end of an installation -----------------------------------------------------------------------------------

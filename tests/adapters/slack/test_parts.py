@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from adapters.slack import wire
 from adapters.slack.parts import file_part, parts_of
-from normalizer.envelope import Document, MediaPart, Text
+from normalizer.envelope import Document, MediaPart, MediaRef, Text, Voice
 from tests.adapters.slack.support import encoded
 
 URL = "https://files.slack.com/files-pri/T1-F1/a"
@@ -76,6 +76,24 @@ def test_a_page_of_the_workspace_is_its_link(kind: str) -> None:
     file = {"id": "F1", "mimetype": f"application/vnd.slack-{kind}", "title": "Plan", "url_private": URL}
     assert _part(**file, permalink=page) == Text(f"Plan {page}")
     assert isinstance(_part(**file), Document)
+
+
+@pytest.mark.parametrize(
+    ("transcription", "said"),
+    [
+        ({"status": "complete", "preview": {"content": "Hello there", "has_more": False}}, "Hello there"),
+        ({"status": "complete", "preview": {"content": "Hello there and", "has_more": True}}, "Hello there and ..."),
+        ({"status": "processing"}, None),
+        ({"status": "complete", "preview": {"content": ""}}, None),
+        ({"status": "complete", "preview": "Hello"}, None),
+        ("complete", None),
+        (None, None),
+    ],
+)
+def test_what_is_said_in_a_clip(transcription: Any, said: str | None) -> None:
+    """Slack writes down the beginning of it; what can not be read takes nothing with it."""
+    media = MediaRef(external_id="F1", url=URL)
+    assert _part(id="F1", subtype="slack_audio", url_private=URL, transcription=transcription) == Voice(media, said)
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
