@@ -146,21 +146,6 @@ export class Chat extends Lines {
   replyTo(one) {
     this.below(one);
   }
-  edit(one) {
-    this.reply = { edit: one.id };
-    this.field.value = one.content.text;
-    this.sized();
-    this.bar("Edit", one.content.text);
-  }
-  bar(label, text) {
-    this.quote.hidden = false;
-    this.quote.replaceChildren(h("span", {}, h("b", {}, label), " ", text), iconButton("close", "Cancel", () => this.unquote()));
-    this.field.focus();
-  }
-  unquote() {
-    this.reply = null;
-    this.quote.hidden = true;
-  }
 
   press() {
     const text = this.field.value.trim();

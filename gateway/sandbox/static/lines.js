@@ -1,6 +1,7 @@
 /* Messages as a telephone or a chat shows them: bubbles, files, places, what can be tapped.
  *
- * Rule: who shows them has `log`, `scroll` and `post(message)`; what one cannot do there is not offered.
+ * Rule: who shows them has `log`, `scroll`, `field`, `quote`, `sized()` and `post(message)`; what one cannot do there is not
+ * offered.
  */
 
 import { clock, h, icon, iconButton, menu, menuItem, ticks, webUrl } from "./base.js";
