@@ -20,6 +20,7 @@ from normalizer.envelope import (
     AddressChange,
     Body,
     CallEvent,
+    ChoiceMade,
     Edit,
     Envelope,
     Failure,
@@ -42,6 +43,7 @@ _LATEST = 4_102_444_800.0
 """Seconds of the year 2100; what lies beyond, or before 1970, is no time of a message."""
 _NOBODY = Party()
 _STATUSES = {status.value: status for status in Status}
+_WISHES = {"stop": "opt_out", "resume": "opt_in"}
 _CALL_EVENTS = {"terminate": "ended", "ringing": "ringing", "accepted": "accepted", "rejected": "rejected"}
 _CALL_DIRECTIONS: dict[str, Literal["in", "out"]] = {"USER_INITIATED": "in", "BUSINESS_INITIATED": "out"}
 
@@ -210,14 +212,32 @@ class Items:
         theirs = (call.from_, call.from_user_id, call.from_parent_user_id)
         if direction == "out":
             theirs = (call.to, call.to_user_id, call.to_parent_user_id)
+        detail = call.status.lower() if call.status else None
+        body = CallEvent(
+            call=ExternalId(call.id), event=event, direction=direction, duration_s=call.duration, detail=detail
+        )
         return self._envelope(
-            CallEvent(call=ExternalId(call.id), event=event, direction=direction, duration_s=call.duration),
+            body,
             slice_,
             key=f"call:{call.id}:{name}",
             at=call.timestamp,
             party=self._contacts.party(*theirs),
             observed=self._observed,
         )
+
+    def preference(self, slice_: Raw) -> Envelope:
+        """Whether a customer wants marketing. He set it in his app, where Meta has made it good: nobody answers."""
+        told, _ = wire.read_preference(slice_)
+        if told is None or not told.value:
+            return self.unsupported("malformed:user_preferences", slice_, visible=False)
+        party = self._contacts.party(told.wa_id, told.user_id, told.parent_user_id)
+        body: Body = Unsupported(what=f"user_preferences:{told.value}", visible=False)
+        if (wish := _WISHES.get(told.value.lower())) and party.claims:
+            body = Message(parts=(ChoiceMade(wish, told.detail or told.value, told.category),))
+        key = None
+        if party.address and told.timestamp:
+            key = f"preference:{party.address.value}:{told.category}:{told.value}:{told.timestamp}"
+        return self._envelope(body, slice_, key=key, at=told.timestamp, party=party, observed=True)
 
     def account_error(self, slice_: Raw) -> Envelope:
         error, _ = wire.read_error(slice_)

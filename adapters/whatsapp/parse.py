@@ -16,9 +16,9 @@ from adapters.whatsapp.items import Items
 from normalizer.envelope import Envelope
 
 OBJECT = "whatsapp_business_account"
-_FIELDS = frozenset({"messages", "standby", "smb_message_echoes", "calls"})
+_FIELDS = frozenset({"messages", "standby", "smb_message_echoes", "calls", "user_preferences"})
 """Those that carry lists of items; any other is a notice, kept whole."""
-_LISTS = frozenset({"messages", "message_echoes", "statuses", "calls", "errors", "standby"})
+_LISTS = frozenset({"messages", "message_echoes", "statuses", "calls", "errors", "user_preferences", "standby"})
 
 
 def parse(raw: RawInbound) -> list[Envelope]:
@@ -57,6 +57,7 @@ def _listed(items: Items, value: wire.Value, lost: tuple[str, ...], slice_: Raw)
     envelopes.extend(map(items.echo, value.message_echoes or ()))
     envelopes.extend(map(items.status, value.statuses or ()))
     envelopes.extend(map(items.call, value.calls or ()))
+    envelopes.extend(map(items.preference, value.user_preferences or ()))
     envelopes.extend(map(items.account_error, value.errors or ()))
     if items.field == "standby" and bytes(value.standby):
         envelopes.extend(_nested(items, value.standby))

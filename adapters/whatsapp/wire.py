@@ -51,6 +51,7 @@ class Value(Struct, frozen=True):
     message_echoes: list[Raw] | None = None
     calls: list[Raw] | None = None
     errors: list[Raw] | None = None
+    user_preferences: list[Raw] | None = None
     standby: Raw = Raw(b"")
     """The same keys once more, when another holder of the conversation answers."""
 
@@ -293,7 +294,21 @@ class Call(Struct, frozen=True):
     event: str | None = None
     direction: str | None = None
     timestamp: str | int | float | None = None
+    status: str | None = None
+    """How it ended."""
     duration: int | None = None
+
+
+class Preference(Struct, frozen=True):
+    """What a customer set in his app: whether he wants this category of messages."""
+
+    wa_id: str | None = None
+    user_id: str | None = None
+    parent_user_id: str | None = None
+    category: str | None = None
+    value: str | None = None
+    detail: str | None = None
+    timestamp: str | int | float | None = None
 
 
 # --- answers of the API -------------------------------------------------------------------------------------------
@@ -343,4 +358,5 @@ read_contact = Reader(Contact).read
 read_message = Reader(Message).read
 read_status = Reader(Status).read
 read_call = Reader(Call).read
+read_preference = Reader(Preference).read
 read_error = Reader(Error).read
