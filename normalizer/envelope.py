@@ -99,6 +99,8 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     headline: str | None = None
     text: str | None = None
     click_id: str | None = None
+    media: MediaRef | None = None
+    """The picture or film that it showed: the provider's link, which is not fetched."""
 
 
 class ReplyTo(Struct, frozen=True, omit_defaults=True):
