@@ -103,13 +103,14 @@ def _body(form: Form, party: e.Party, parts: tuple[e.Part, ...], failures: tuple
         return e.Unsupported(what=f"sender:{form.text('From').partition(':')[0][:MAX_WORD]}", failures=failures)
     if not parts:
         return e.Unsupported(what=form.text("MessageType")[:MAX_WORD] or "unknown", failures=failures)
-    answered = form.text("OriginalRepliedMessageSid")
-    referral = {key: value for key, name in _REFERRAL.items() if (value := form.text(f"Referral{name}"))}
+    answered, shown = form.text("OriginalRepliedMessageSid"), form.text("ReferralMediaUrl")
+    media = _media(shown, form.text("ReferralMediaContentType")) if shown else None
+    said = {key: value for key, name in _REFERRAL.items() if (value := form.text(f"Referral{name}"))}
     return e.Message(
         parts=parts,
         reply_to=e.ReplyTo(ExternalId(answered)) if answered else None,
         forwarded="true" in (form.text("Forwarded").lower(), form.text("FrequentlyForwarded").lower()),
-        referral=e.Referral(**referral) if referral else None,
+        referral=e.Referral(**said, media=media) if said or media else None,
         failures=failures,
     )
 
