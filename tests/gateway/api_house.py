@@ -147,7 +147,7 @@ def config(folder: Path, graph_url: str, **sections: Any) -> Config:
     }  # fmt: skip
     tree: dict[str, Any] = {
         "key": KEY,
-        "server": {"port": 0, "call_outcome_ms": PATIENCE_MS},
+        "server": {"port": 0, "call_outcome_ms": PATIENCE_MS, "write_timeout_ms": PATIENCE_MS},
         "store": {"data_dir": str(folder)},
         "media": {"min_free_bytes": 0, "media_min_free_bytes": 0},
         "rooms": {"process_gather_ms": 0},  # the clock stands still

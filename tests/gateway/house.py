@@ -41,6 +41,8 @@ JWT_KEY = "0123456789abcdef0123456789abcdef"
 FAST = LiveLimits(messages_per_s=10_000, messages_burst=10_000, frames_per_s=10_000, frames_burst=10_000)
 PATIENCE_S = 20.0
 """No test waits for time to pass, only for what must come; this is when it gives up."""
+PATIENT = {"write_timeout_ms": 20_000, "call_outcome_ms": 20_000, "frame_outcome_ms": 20_000}
+"""And so does the gateway: a machine that others keep busy is not what a test asks about."""
 
 
 def config(folder: Path, *, server: dict[str, Any] | None = None, webchat: dict[str, Any] | None = None,
@@ -51,7 +53,7 @@ def config(folder: Path, *, server: dict[str, Any] | None = None, webchat: dict[
     }  # fmt: skip
     tree = {
         "key": KEY,
-        "server": {"port": 0, **(server or {})},
+        "server": {"port": 0, **PATIENT, **(server or {})},
         "store": {"data_dir": str(folder)},
         "media": {"min_free_bytes": 0, "media_min_free_bytes": 0},
         "ai": {"engine": "echo"},

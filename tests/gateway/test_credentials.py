@@ -24,6 +24,7 @@ from gateway.store.store import Store, StoreUnavailable
 from gateway.transport import GuardSettings, Transport, TransportSettings
 from normalizer.ids import EndpointId
 from tests.gateway.provider import Answer, HangUp, Provider, Silent, Slow
+from tests.gateway.time import pass_time
 from tests.rooms.desk import Desk
 from tests.store.conftest import clock, empty_sqlite, sqlite_store, sqlite_url
 
@@ -268,10 +269,12 @@ async def test_what_is_refused_rests_before_it_is_tried_again(place: Place, stat
     [Answer(503), Answer(200, body=b"<html>"), Answer(200, body=b'{"error":"ratelimited"}'), HangUp(), Silent()],
 )
 async def test_trouble_of_the_server_is_no_doubt_about_the_message(place: Place, trouble: Any) -> None:
-    place.settings = CredentialSettings(timeout_ms=100)
-    place.boot()
     place.server.then(trouble, token("one"))
-    await place.refused(Unavailable)
+    asked = asyncio.create_task(place.refused(Unavailable))
+    if isinstance(trouble, Silent):
+        await place.server.came(1)
+        pass_time()
+    await asked
     place.clock.advance(place.settings.trouble_pause_s)
     assert await place.token() == "one"
 

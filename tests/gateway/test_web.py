@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.settings import Config
 from gateway.store import intake
 from normalizer.ids import EndpointId
 from tests.gateway.house import Place, config, running
@@ -27,14 +29,17 @@ ENDPOINTS: dict[str, Any] = {
     }
 }  # fmt: skip
 LIMIT = 3 * 2**20
-SERVER = {"max_body_bytes": LIMIT, "write_timeout_ms": 300, "body_timeout_ms": 300}
 BODY = delivery(text("in.1"))
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with running(config(tmp_path, server=SERVER, sections={"endpoints": ENDPOINTS})) as there:
+    async with running(settings(tmp_path)) as there:
         yield there
+
+
+def settings(folder: Path, **server: Any) -> Config:
+    return config(folder, server={"max_body_bytes": LIMIT, **server}, sections={"endpoints": ENDPOINTS})
 
 
 def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
@@ -57,6 +62,14 @@ async def kept(place: Place) -> int:
         return sum(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() for table in tables)
 
 
+@contextmanager
+def nothing_can_be_stored(place: Place) -> Iterator[None]:
+    """Somebody else has the database for the length of a block, in which we soon give up."""
+    with nobody_else_writes(place.core.store), pytest.MonkeyPatch.context() as soon:
+        soon.setattr(place.core.store, "_timeout", 0.05)
+        yield
+
+
 async def test_what_is_acknowledged_is_stored(place: Place) -> None:
     assert await post(place) == 200
     assert await kept(place) == 1
@@ -67,7 +80,7 @@ async def test_nothing_is_acknowledged_while_nothing_can_be_stored(place: Place)
     missed = place.core.wake.missing(EndpointId("wa"), "missed")
     assert await post(place) == 200
     assert not await missed.wait(0)
-    with nobody_else_writes(place.core.store):
+    with nothing_can_be_stored(place):
         assert await post(place) == 503
     assert await missed.wait(0), "it may be pulled"
 
@@ -85,7 +98,7 @@ async def test_a_source_that_is_silent_is_told_of_and_takes_no_node_out(
 
 
 async def test_it_is_taken_again_when_the_trouble_is_over(place: Place) -> None:
-    with nobody_else_writes(place.core.store):
+    with nothing_can_be_stored(place):
         await post(place)
     assert await post(place) == 200
 
@@ -183,12 +196,15 @@ async def test_a_multipart_body_is_a_webhook_where_the_channel_has_them(
     assert (await post(place, headers=headers), await kept(place)) == (200, 1)
 
 
-async def test_a_slow_sender_is_cut_off(place: Place) -> None:
+async def test_a_slow_sender_is_cut_off(tmp_path: Path) -> None:
     async def drip() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
-    async with place.http.post(f"{place.url}/hooks/wa", data=drip(), headers=signed(BODY)) as answer:
+    async with (
+        running(settings(tmp_path, body_timeout_ms=50)) as place,
+        place.http.post(f"{place.url}/hooks/wa", data=drip(), headers=signed(BODY)) as answer,
+    ):
         assert (answer.status, answer.headers.get("Connection")) == (408, "close")
 
 

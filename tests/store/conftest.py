@@ -19,6 +19,8 @@ BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.pos
 
 EMPTIED = "; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
 """In one exchange with the server."""
+PATIENCE_MS = 20_000
+"""A disk that others keep busy is not what a test asks about."""
 
 
 @pytest.fixture(scope="session")
@@ -69,20 +71,20 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 def store(store_url: str, clock: FrozenClock, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(store_url, clock, data_dir=tmp_path)
+    opened = open_store(store_url, clock, data_dir=tmp_path, write_timeout_ms=PATIENCE_MS)
     yield opened
     opened.close_now()
 
 
 @pytest.fixture
 def postgres_store(postgres_store_url: str, clock: FrozenClock) -> Iterator[Store]:
-    opened = open_store(postgres_store_url, clock)
+    opened = open_store(postgres_store_url, clock, write_timeout_ms=PATIENCE_MS)
     yield opened
     opened.close_now()
 
 
 @pytest.fixture
 def sqlite_store(sqlite_url: str, clock: FrozenClock, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(sqlite_url, clock, data_dir=tmp_path)
+    opened = open_store(sqlite_url, clock, data_dir=tmp_path, write_timeout_ms=PATIENCE_MS)
     yield opened
     opened.close_now()

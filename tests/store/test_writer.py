@@ -184,7 +184,7 @@ async def test_reading_waits_for_no_writer(store: Store) -> None:
     await store.receive([intake_row(1)])
     with nobody_else_writes(store) as writer:
         writer.exec_driver_sql("DELETE FROM intake")
-        assert await asyncio.wait_for(store.read(intake.depth), 4) == 1
+        assert await asyncio.wait_for(store.read(intake.depth), 20) == 1
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------

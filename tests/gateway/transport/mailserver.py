@@ -12,6 +12,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from adapters.base import Server
+from tests.gateway.time import pass_time
 
 
 class MailServer:
@@ -105,7 +106,8 @@ Step = str | tuple[str, str | None]
 class Script:
     """Each step is what it says unasked, or a command and the answer to it. What it heard is in `heard`.
 
-    A command `.` is the end of the message. The answer `...` never comes; `stop` does not even read on.
+    A command `.` is the end of the message. The answer `...` never comes; `stop` does not even read on: then it is
+    much later at once, and nobody has waited for it before.
     """
 
     def __init__(self, *steps: Step) -> None:
@@ -126,6 +128,10 @@ class Script:
         try:
             for step in self.steps:
                 answer = step if isinstance(step, str) else await self._answer(reader, *step)
+                if answer in ("...", "stop"):
+                    pass_time()
+                    await (reader.read() if answer == "..." else self._over.wait())
+                    return
                 if answer is None:
                     return
                 writer.write(answer.encode() + b"\r\n")
@@ -140,12 +146,6 @@ class Script:
             if command == "." and line != ".":
                 continue
             assert line.startswith(command), f"{command} expected, {line} heard"
-            if answer == "...":
-                await reader.read()
-                return None
-            if answer == "stop":
-                await self._over.wait()
-                return None
             return answer
 
     def at(self, security: Any = "none") -> Server:

@@ -13,6 +13,7 @@ from adapters.base import (
     NotReached,
 )
 from tests.gateway.provider import Answer, HangUp, Provider, Raw, Silent, Slow
+from tests.gateway.time import pass_time
 from tests.gateway.transport.kit import (
     Made,
     Names,
@@ -22,19 +23,13 @@ from tests.gateway.transport.kit import (
     run,
     self_signed,
 )
+from tests.servers import free_port
 
 # --- surely not out ---------------------------------------------------------------------------------------------------
 
 
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 async def test_a_refused_connection_is_not_reached(make: Made) -> None:
-    error = await failure(await make(), post(f"http://127.0.0.1:{closed_port()}/private-path"))
+    error = await failure(await make(), post(f"http://127.0.0.1:{free_port()}/private-path"))
     assert facts(error) == (NotReached, True)
 
 
@@ -59,10 +54,14 @@ async def test_a_connection_that_takes_too_long_is_not_reached(make: Made) -> No
 
 async def test_waiting_for_a_free_connection_is_not_reached(provider: Provider, make: Made) -> None:
     provider.then(Silent())
-    transport = await make(connections_per_host=1, connect_timeout_ms=250)
-    first = asyncio.create_task(run(transport, post(provider.url())))
+    transport = await make(connections_per_host=1, connect_timeout_ms=20_000)
+    first = asyncio.create_task(run(transport, post(provider.url(), timeout_ms=10**9)))
     await provider.came(1)
-    assert facts(await failure(transport, post(provider.url()))) == (NotReached, True)
+    second = asyncio.create_task(failure(transport, post(provider.url(), timeout_ms=10**9)))
+    while not second.done():
+        await asyncio.sleep(0)
+        pass_time(21)
+    assert facts(await second) == (NotReached, True)
     assert provider.connections == 1
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
@@ -110,11 +109,14 @@ async def test_an_answer_that_is_none_may_be_out(
 
 
 async def test_silence_may_be_out(provider: Provider, make: Made) -> None:
+    """The limit of every call, that of this one, and what is left to the flow."""
     provider.usual = Silent()
-    transport = await make(timeout_ms=300)
-    assert facts(await failure(transport, post(provider.url()))) == (NoAnswer, False)
-    assert facts(await failure(transport, post(provider.url(), timeout_ms=250))) == (NoAnswer, False)
-    assert facts(await failure(transport, post(provider.url(), timeout_ms=60_000), timeout_ms=250)) == (NoAnswer, False)
+    transport = await make(timeout_ms=40_000)
+    for number, (limit, options) in enumerate(((None, {}), (20_000, {}), (10**9, {"timeout_ms": 20_000})), start=1):
+        asked = asyncio.create_task(failure(transport, post(provider.url(), timeout_ms=limit), **options))
+        await provider.came(number)
+        pass_time(41 if number == 1 else 21)
+        assert facts(await asked) == (NoAnswer, False)
     assert len(provider.calls) == 3
 
 

@@ -28,9 +28,10 @@ from adapters.base import (
 from gateway.media import MediaStore
 from gateway.transport import SeenCall
 from normalizer.ids import EndpointId
+from tests.gateway.time import pass_time
 from tests.gateway.transport.kit import PNG, SECRET, Made, chunks, facts, failure, run, self_signed
 from tests.gateway.transport.mailserver import MailServer, Script
-from tests.gateway.transport.test_failures import closed_port
+from tests.servers import free_port
 
 TEXT = b"From: a@shop.example\r\nTo: b@home.example\r\nMessage-ID: <1@shop.example>\r\n\r\nhello\r\n"
 LOGIN = Login(user="desk", credential="bot_token")
@@ -170,14 +171,19 @@ async def test_a_mail_that_the_server_would_not_take_is_not_handed_over(make: Ma
 
 
 async def test_nobody_listens(make: Made) -> None:
-    server = Server(host="127.0.0.1", port=closed_port(), security="none")
+    server = Server(host="127.0.0.1", port=free_port(), security="none")
     assert facts(await failure(await make(), mail(server))) == (NotReached, True)
+
+
+async def test_a_server_that_does_not_greet_is_not_reached(make: Made) -> None:
+    async with Script() as server:
+        error = await failure(await make(mail_connect_timeout_ms=50), mail(server.at()))
+    assert facts(error) == (NotReached, True)
 
 
 @pytest.mark.parametrize(
     ("steps", "kind"),
     [
-        pytest.param((), NotReached, id="no greeting"),
         pytest.param(("220 mx", ("EHLO", "...")), NotReached, id="silent at hello"),
         pytest.param(("220 mx", ("EHLO", None)), NotReached, id="gone at hello"),
         pytest.param(("220 mx", EHLO, ("MAIL", None)), Unavailable, id="gone at the sender"),
@@ -190,7 +196,7 @@ async def test_nobody_listens(make: Made) -> None:
 )
 async def test_before_the_last_dot_it_is_certain(make: Made, steps: tuple[Any, ...], kind: type[SendError]) -> None:
     async with Script(*steps) as server:
-        error = await failure(await make(mail_timeout_ms=300), mail(server.at()))
+        error = await failure(await make(), mail(server.at()))
     assert facts(error) == (kind, True)
 
 
@@ -198,7 +204,7 @@ async def test_a_message_that_the_line_did_not_take_is_not_a_whole_one(make: Mad
     """The dot waits behind it."""
     big = TEXT + (b"x" * 98 + b"\r\n") * 80_000
     async with Script(*READY[:-1], ("DATA", "354 go on"), ("From", "stop")) as server:
-        error = await failure(await make(mail_timeout_ms=2000), mail(server.at(), message=big))
+        error = await failure(await make(), mail(server.at(), message=big))
     assert facts(error) == (Unavailable, True)
 
 
@@ -214,14 +220,15 @@ async def test_no_time_is_left(make: Made) -> None:
 @pytest.mark.parametrize("answer", ["...", None, "nonsense"])
 async def test_after_the_last_dot_it_may_be_out(make: Made, answer: str | None) -> None:
     async with Script(*READY, (".", answer)) as server:
-        error = await failure(await make(mail_timeout_ms=300), mail(server.at()))
+        error = await failure(await make(), mail(server.at()))
     assert facts(error) == (NoAnswer, False)
 
 
 async def test_a_server_that_thinks_for_too_long_may_have_it(make: Made) -> None:
     async with MailServer(hold=True) as server:
-        sending = asyncio.create_task(failure(await make(mail_timeout_ms=500), mail(server.at())))
+        sending = asyncio.create_task(failure(await make(), mail(server.at())))
         await server.arrived.wait()
+        pass_time()
         assert facts(await sending) == (NoAnswer, False)
 
 
