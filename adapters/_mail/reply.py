@@ -243,10 +243,12 @@ def _separates(lines: Sequence[str], place: int) -> bool:
 
 def _signed(lines: Sequence[str], marks: str) -> str:
     """With `s` for the lines of a signature: at the end of what is new."""
+    said = False
     for start, end in _stretches(marks):
         places = [place for place in range(start, end) if lines[place].strip()]
-        if (first := _first_of_signature(lines, places)) is not None:
+        if (first := _first_of_signature(lines, places, places if said else places[1:])) is not None:
             marks = marks[:first] + "s" * (end - first) + marks[end:]
+        said = said or bool(places)
     return marks
 
 
@@ -255,16 +257,18 @@ def _stretches(marks: str) -> Iterator[tuple[int, int]]:
         yield found.span()
 
 
-def _first_of_signature(lines: Sequence[str], places: Sequence[int]) -> int | None:
-    """`places`: the lines with words of one stretch. What begins the stretch is no signature."""
-    for place in places[1:][-_SIGNATURE_LINES:]:
+def _first_of_signature(lines: Sequence[str], places: Sequence[int], marked: Sequence[int]) -> int | None:
+    """`places`: the lines with words of one stretch. What begins the first stretch is no signature; below a quote the
+    signature may be all that stands there, but only its own mark tells it from an answer (`marked`).
+    """
+    for place in marked[-_SIGNATURE_LINES:]:
         if _SIGNS.fullmatch(lines[place].strip("\r")):
             return place
     for place in places[1:][-_CLOSING_LINES:]:
         bare = lines[place].strip()
         if len(bare) <= 60 and _CLOSING.fullmatch(bare) and _short(lines, places, place):
             return place
-    for place in places[1:][-3:]:
+    for place in marked[-3:]:
         bare = lines[place].strip()
         if len(bare) <= 120 and _SENT_FROM.fullmatch(bare):
             return place

@@ -141,3 +141,18 @@ def test_so_many_lines_may_be_attributions(count: int, visible: bool) -> None:
     """At the limit, and one past it: then all of it is shown."""
     text = "Item:\n" * count + ATTRIBUTIONS[0] + "\nold"
     assert ("old" in split(text).visible) == visible
+
+
+@pytest.mark.parametrize("sign", ["-- ", "--", "—", "Sent from my iPhone"])
+def test_a_signature_below_the_quote(sign: str) -> None:
+    """It may be all that stands there; above it something new was said."""
+    signature = f"{sign}\nJoe Doe" if sign != "Sent from my iPhone" else sign
+    text = f"Yes.\n\nOn Mon, Dec 29, 2025 Shop wrote:\n> Shall we?\n\n{signature}"
+    found = split(text)
+    assert (found.visible, found.signature) == ("Yes.", signature.replace("-- ", "--"))
+
+
+def test_what_stands_alone_below_the_quote_is_no_signature() -> None:
+    """Nothing new stands above: then this is it."""
+    assert split("> Shall we?\n\n--\nJoe").visible == "--\nJoe"
+    assert split("Yes.\n\n> Shall we?\n\nThanks,\nJoe").visible == "Yes.\n\nThanks,\nJoe"
