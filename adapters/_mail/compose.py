@@ -168,7 +168,8 @@ def _subject(body: Message, content: Content, ctx: SendContext) -> str:
     if (theirs := one_line(ctx.leg.subject or "")) or ctx.leg.last_inbound:
         return f"Re: {_REPLY.sub('', theirs, count=1) if _REPLY.match(theirs) else theirs}".strip()
     first = one_line(next(filter(str.strip, "\n".join(content.blocks).splitlines()), "")) or content.files[0].filename
-    return first if len(first) <= SUBJECT_OF_TEXT else first[:SUBJECT_OF_TEXT].rpartition(" ")[0] + " ..."
+    start = first[:SUBJECT_OF_TEXT]
+    return first if first == start else f"{start.rpartition(' ')[0] or start} ..."
 
 
 # --- the body -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from adapters._mail.content import SENDS
 from adapters._mail.fate import Told, receipt
 from adapters._mail.renamed import renames
 from adapters._mail.sending import SmtpConfig, looks_like_address, send, sender_of
-from adapters.base import Capabilities, Carried, ChannelSpec, Flow, RawInbound, Secret, SendContext, Sent
+from adapters.base import Capabilities, Carried, ChannelSpec, Flow, RawInbound, Refused, Secret, SendContext, Sent
 from normalizer.envelope import Envelope, Unsupported, inbound_id
 from normalizer.ids import ChannelId, EndpointId, ExternalId
 
@@ -161,7 +161,9 @@ class Postbox:
 
     def send(self, message: Envelope, ctx: SendContext) -> Flow[Sent]:
         config = self._config
-        sender = sender_of(config, config.account or "", config.token_keys[0], headers=self._headers)
+        if config.account is None or not config.token_keys:
+            raise Refused("addresses and token_keys are needed to send")
+        sender = sender_of(config, config.account, config.token_keys[0], headers=self._headers)
         return (yield from send(message, ctx, sender))
 
 

@@ -194,7 +194,7 @@ def test_a_subject_of_our_own() -> None:
     [
         ("Your parcel is on its way.\n\nIt comes on Monday.", "Your parcel is on its way."),
         ("word " * 30, "word " * 13 + "word ..."),
-        ("x" * 100, " ..."),
+        ("您的包裹" * 30, "您的包裹" * 17 + "您的 ..."),  # a language without blanks
     ],
 )
 def test_a_first_mail_is_named_after_its_first_line(text: str, subject: str) -> None:

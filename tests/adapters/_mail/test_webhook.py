@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from adapters._mail.webhook import HookConfig, Postbox, Posted
-from adapters.base import ChannelSpec, RawInbound
+from adapters.base import ChannelSpec, RawInbound, Refused
 from normalizer.envelope import Evidence, Unsupported
 from normalizer.ids import ChannelId, EndpointId
 from tests.adapters._mail.hooks import SETTINGS
+from tests.adapters._mail.outbound import ctx, message
 from tests.adapters.mail.support import ADDRESS, mail
 
 ENDPOINT = EndpointId("e")
@@ -84,6 +85,14 @@ def test_one_channel_with_the_endpoints_name() -> None:
 )
 def test_what_is_wrong_with_settings(settings: dict[str, Any], problem: str) -> None:
     assert HookConfig(**{**SETTINGS, **settings}).mail_problems() == [problem]
+
+
+@pytest.mark.parametrize("key", ["addresses", "token_keys"])
+def test_nothing_is_sent_without_a_name_of_ours(key: str) -> None:
+    """Such settings do not start; to look at what it would send, they say what is missing."""
+    box = Postbox(ENDPOINT, "mail_test", HookConfig(**{**SETTINGS, key: ()}))
+    with pytest.raises(Refused, match=key):
+        next(box.send(message("Hello"), ctx()))
 
 
 def test_settings_that_are_right() -> None:
