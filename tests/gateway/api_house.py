@@ -35,6 +35,7 @@ from tests.gateway.settings_kit import KEY
 ENDPOINT = "wa"
 NUMBER = "106540352242922"
 CUSTOMER = "16505551234"
+OTHER = "4915112345678"
 ANNA = "agent-anna"
 PATIENCE_MS = 20_000
 """No test waits for time to pass, only for what must come; this is when it gives up."""

@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.store import people
 from normalizer import codec
-from normalizer.envelope import Evidence
-from normalizer.identity import Merge
-from normalizer.ids import ContactId
-from tests.gateway.api_house import ANNA, CUSTOMER, NUMBER, ApiHouse, running
+from tests.gateway.api_house import ANNA, CUSTOMER, NUMBER, OTHER, ApiHouse, running
 from tests.gateway.provider import Answer
-
-OTHER = "4915112345678"
 
 
 @pytest.fixture
@@ -340,50 +334,6 @@ async def test_a_holder_that_cannot_be_is_told_with_the_place_of_the_mistake(
 
 async def test_nobody_holds_what_does_not_exist(place: ApiHouse) -> None:
     assert (await place.gives("cv_unknown", holder="nobody", expected_epoch=0)).status == 404
-
-
-# --- contacts -----------------------------------------------------------------------------------------------------
-
-
-async def linked(place: ApiHouse) -> tuple[str, str, str, str]:
-    """Two contacts of one person: parent and child, and their conversations."""
-    ids = [await place.writes("hello"), await place.writes("hello", OTHER)]
-    parent, child = [(await place.get(f"/v1/conversations/{id}"))["contact_id"] for id in ids]
-    merge = Merge(ContactId(child), ContactId(parent), Evidence.VERIFIED, "one token for both")
-    assert await place.core.store.write(lambda tx: people.link(tx, merge, tx.now()))
-    return parent, child, *ids
-
-
-async def test_a_contact_is_shown_with_all_that_are_the_same_person(place: ApiHouse) -> None:
-    parent, child, first, second = await linked(place)
-    for id in (parent, child):
-        shown = await place.get(f"/v1/contacts/{id}")
-        assert (shown["id"], shown["kind"], shown["name"]) == (id, "person", "Jo")
-        assert {(one["address"], one["contact_id"], one["evidence"]) for one in shown["addresses"]} == {
-            (f"whatsapp:{CUSTOMER}", parent, "channel"), (f"whatsapp:{OTHER}", child, "channel"),
-        }  # fmt: skip
-        assert shown["links"] == [
-            {"child": child, "parent": parent, "evidence": "verified", "reason": "one token for both",
-             "since": "2026-01-02T03:04:05Z"}
-        ]  # fmt: skip
-        assert {one["id"] for one in shown["conversations"]} == {first, second}
-    for id, other in ((first, second), (second, first)):
-        assert [one["id"] for one in (await place.get(f"/v1/conversations/{id}"))["linked"]] == [other]
-
-
-async def test_unmerge_takes_the_link_away_and_nothing_else(place: ApiHouse) -> None:
-    parent, child, first, second = await linked(place)
-    got = await place.call("POST", f"/v1/contacts/{child}/unmerge")
-    assert (got.status, got.body["links"], [one["id"] for one in got.body["conversations"]]) == (200, [], [second])
-    assert [one["id"] for one in (await place.get(f"/v1/contacts/{parent}"))["conversations"]] == [first]
-    assert (await place.get(f"/v1/conversations/{first}"))["linked"] == []
-
-
-async def test_only_a_linked_contact_can_be_unmerged(place: ApiHouse) -> None:
-    parent, _, _, _ = await linked(place)
-    assert (await place.call("POST", f"/v1/contacts/{parent}/unmerge")).body["type"] == "urn:throughline:not_linked"
-    assert (await place.call("POST", "/v1/contacts/ct_unknown/unmerge")).status == 404
-    assert (await place.call("GET", "/v1/contacts/ct_unknown")).status == 404
 
 
 # --- the other database -------------------------------------------------------------------------------------------
