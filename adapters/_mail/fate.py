@@ -44,10 +44,10 @@ def complained() -> Failure:
 def receipt(
     raw: RawInbound, told: Told, type_: str, account: str | None, keys: Sequence[str], slice_: Raw | None
 ) -> Envelope | None:
-    """None: the mail is not ours."""
+    """None: the mail is not ours. (Without keys nothing can be proven; whatever is named counts.)"""
     id = told.message_id.strip().strip("<>")
     own = read_own_id(id, keys)
-    if own is None and not told.renamed:
+    if not id or (own is None and keys and not told.renamed):
         return None
     recipient = address_of(normal_address(told.recipient)) if told.recipient and "@" in told.recipient else None
     key = f"{told.status}:{id}:{recipient or ''}"

@@ -137,14 +137,20 @@ class _Envelopes:
 
     def receipts(self) -> Iterator[Envelope]:
         """None for what is not provably ours: others forge our address, and we get the bounces."""
-        found = ((id, read_own_id(id, self._context.token_keys)) for id in self._mail.about)
-        target, own = next(((id, own) for id, own in found if own or self._is_renamed(id)), (None, None))
+        target, own = self._reported()
         if target is None:
             return
         for fate in self._mail.fates:
             body = _fate_receipt(self._mail, fate, ExternalId(target))
             if body is not None:
                 yield self._receipt(body, own)
+
+    def _reported(self) -> tuple[str | None, OwnId | None]:
+        """The id that a report is about. Without keys nothing can be proven: the surest counts."""
+        keys, about = self._context.token_keys, self._mail.about
+        found = ((id, read_own_id(id, keys)) for id in about)
+        named = about[0] if about and not keys else None
+        return next(((id, own) for id, own in found if own or self._is_renamed(id)), (named, None))
 
     def _is_renamed(self, id: str) -> bool:
         return self._context.renames and is_renamed(id)

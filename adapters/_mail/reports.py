@@ -145,8 +145,10 @@ def _copied(tree: Tree, leaves: dict[str, Part], status: list[Headers], limits: 
     texts = [content(tree.data, leaf, QUOTE_CHARS) for leaf in islice(tree.root.leaves(), QUOTE_PARTS)]
     quoted = [text[:QUOTE_CHARS].decode("latin-1") for text in texts]
     # The copy's own id stands in a line of that name; its other fields may name mails of ours that arrived.
-    yield from (id for text in quoted for line in _MESSAGE_ID.findall(text) for id in like_own_ids(line))
+    lines = [line for text in quoted for line in _MESSAGE_ID.findall(text)]
+    yield from (id for line in lines for id in like_own_ids(line))
     yield from (id for text in quoted for id in like_own_ids(text))
+    yield from (id for line in lines for id in ids(line.partition(":")[2]))
 
 
 def _referred(headers: Headers) -> tuple[str, ...]:

@@ -15,9 +15,15 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RAW = RawInbound(id="r1", endpoint_id=EndpointId("e"), origin="webhook", received_at=AT)
 
 
-def made(id: str = OUR_ID, recipient: str | None = "joe@x.example", *, renamed: bool = False) -> Envelope | None:
+def made(
+    id: str = OUR_ID,
+    recipient: str | None = "joe@x.example",
+    *,
+    renamed: bool = False,
+    keys: tuple[str, ...] = (KEY, OLD_KEY),
+) -> Envelope | None:
     told = Told(message_id=id, status=Status.DELIVERED, recipient=recipient, renamed=renamed)
-    return receipt(RAW, told, "mail_test", ADDRESS, (KEY, OLD_KEY), None)
+    return receipt(RAW, told, "mail_test", ADDRESS, keys, None)
 
 
 @pytest.mark.parametrize("id", [OUR_ID, f"<{OUR_ID}>", f" <{OUR_ID}> "])
@@ -32,6 +38,15 @@ def test_of_ours(id: str) -> None:
 @pytest.mark.parametrize("id", ["", "m1@x.example", "x" + OUR_ID, OUR_ID.replace("0011", "0012"), "\ud800"])
 def test_not_of_others(id: str) -> None:
     assert made(id) is None
+
+
+def test_without_keys_whatever_is_named_counts() -> None:
+    """Nothing can be proven then; a name it must have all the same."""
+    envelope = made("m1@x.example", keys=())
+    assert envelope is not None
+    assert isinstance(envelope.body, Receipt)
+    assert (envelope.body.target, envelope.echo_key) == ("m1@x.example", None)
+    assert made("", keys=()) is None
 
 
 def test_an_id_that_took_the_place_of_ours_is_taken_as_it_is() -> None:

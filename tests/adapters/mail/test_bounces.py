@@ -62,6 +62,32 @@ def test_a_server_that_gives_ids_of_its_own_bounces_by_those() -> None:
     assert envelope.body == Unsupported(what="mail:bounce", visible=False)
 
 
+BARE = Config(addresses=CONFIG.addresses)
+"""As one looks at mails with hardly any settings."""
+
+
+@pytest.mark.parametrize("text", [*FIELDS.values(), *WORDS.values()], ids=[*FIELDS, *WORDS])
+def test_without_keys_the_surest_id_counts(text: str) -> None:
+    """Nothing can be proven then, and nothing disproven."""
+    assert told(text, BARE)[:4] == ("failed", OUR_ID, "ann@y.example", "hard_bounce")
+    assert [one.echo_key for one in read(text, BARE)] == [None]
+
+
+@pytest.mark.parametrize("kind", ["Postfix, with the mail", "Postfix, with its header"])
+def test_the_mail_of_another_program_in_fields(kind: str) -> None:
+    foreign = FIELDS[kind].replace(OUR_ID, "1234@shop.example")
+    assert told(foreign, BARE)[1:4] == ("1234@shop.example", "ann@y.example", "hard_bounce")
+    assert [one.body for one in read(foreign)] == [Unsupported(what="mail:bounce", visible=False)]
+
+
+@pytest.mark.parametrize("kind", ["Gmail of old", "Exim of old", "Spanish"])
+def test_the_mail_of_another_program_in_words(kind: str) -> None:
+    """The line with its id is looked for in the copy that comes back."""
+    foreign = WORDS[kind].replace(OUR_ID, "1234@shop.example")
+    assert told(foreign, BARE)[1:4] == ("1234@shop.example", "ann@y.example", "hard_bounce")
+    assert [one.body for one in read(foreign)] == [Unsupported(what="mail:bounce", visible=False)]
+
+
 @pytest.mark.parametrize(
     "text", ["Your parcel could not be delivered.", "Your order has been delayed. 550 pieces wait."]
 )
