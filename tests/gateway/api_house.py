@@ -26,9 +26,11 @@ from gateway.config import build
 from gateway.core import Core
 from gateway.security import Scope
 from gateway.settings import Config
-from gateway.store import keys
+from gateway.store import keys, people
 from gateway.web import make_app
-from normalizer.ids import EndpointId
+from normalizer.envelope import Evidence
+from normalizer.identity import Merge
+from normalizer.ids import ContactId, EndpointId
 from tests.gateway.provider import Answer, Provider
 from tests.gateway.settings_kit import KEY
 
@@ -209,3 +211,12 @@ def check(method: str, path: str, got: Got, content_type: str) -> None:
             if got.status >= 400:
                 codes = answers[str(got.status)]["description"]
                 assert f"`{got.body['type'].removeprefix('urn:throughline:')}`" in codes
+
+
+async def linked(place: ApiHouse) -> tuple[str, str, str, str]:
+    """Two contacts of one person: parent and child, and their conversations."""
+    ids = [await place.writes("hello"), await place.writes("hello", OTHER)]
+    parent, child = [(await place.get(f"/v1/conversations/{id}"))["contact_id"] for id in ids]
+    merge = Merge(ContactId(child), ContactId(parent), Evidence.VERIFIED, "one token for both")
+    assert await place.core.store.write(lambda tx: people.link(tx, merge, tx.now()))
+    return parent, child, *ids

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from normalizer import codec
-from tests.gateway.api_house import ANNA, CUSTOMER, NUMBER, OTHER, ApiHouse, running
+from tests.gateway.api_house import ANNA, CUSTOMER, NUMBER, OTHER, ApiHouse, linked, running
 from tests.gateway.provider import Answer
 
 

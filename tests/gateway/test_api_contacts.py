@@ -7,26 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store import people
-from normalizer.envelope import Evidence
-from normalizer.identity import Merge
-from normalizer.ids import ContactId
-from tests.gateway.api_house import CUSTOMER, OTHER, ApiHouse, running
+from tests.gateway.api_house import CUSTOMER, OTHER, ApiHouse, linked, running
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[ApiHouse]:
     async with running(tmp_path) as made:
         yield made
-
-
-async def linked(place: ApiHouse) -> tuple[str, str, str, str]:
-    """Two contacts of one person: parent and child, and their conversations."""
-    ids = [await place.writes("hello"), await place.writes("hello", OTHER)]
-    parent, child = [(await place.get(f"/v1/conversations/{id}"))["contact_id"] for id in ids]
-    merge = Merge(ContactId(child), ContactId(parent), Evidence.VERIFIED, "one token for both")
-    assert await place.core.store.write(lambda tx: people.link(tx, merge, tx.now()))
-    return parent, child, *ids
 
 
 async def test_a_contact_is_shown_with_all_that_are_the_same_person(place: ApiHouse) -> None:
