@@ -98,7 +98,7 @@ def read_report(tree: Tree, text: str, limits: MailLimits) -> Report | None:
     part = leaves.get("message/delivery-status") or leaves.get("message/global-delivery-status")
     status = _blocks(tree, part, limits) if part is not None else []
     copied = tuple(_copied(tree, leaves, status, limits))
-    about = tuple(dict.fromkeys((*copied, *_referred(headers))))
+    about = tuple(dict.fromkeys((*copied, *_referred(headers)))) or _named(text[:TEXT_CHARS])
     if (part := leaves.get("message/feedback-report")) is not None:
         return _complaint(_blocks(tree, part, limits), about)
     if (part := leaves.get("message/disposition-notification")) is not None:
@@ -145,15 +145,18 @@ def _copied(tree: Tree, leaves: dict[str, Part], status: list[Headers], limits: 
     texts = [content(tree.data, leaf, QUOTE_CHARS) for leaf in islice(tree.root.leaves(), QUOTE_PARTS)]
     quoted = [text[:QUOTE_CHARS].decode("latin-1") for text in texts]
     # The copy's own id stands in a line of that name; its other fields may name mails of ours that arrived.
-    lines = [line for text in quoted for line in _MESSAGE_ID.findall(text)]
-    yield from (id for line in lines for id in like_own_ids(line))
+    yield from (id for text in quoted for line in _MESSAGE_ID.findall(text) for id in like_own_ids(line))
     yield from (id for text in quoted for id in like_own_ids(text))
-    yield from (id for line in lines for id in ids(line.partition(":")[2]))
 
 
 def _referred(headers: Headers) -> tuple[str, ...]:
     """The last of References is the nearest."""
     return (*ids(headers.raw("in-reply-to")), *reversed(ids(headers.raw("references"))))
+
+
+def _named(text: str) -> tuple[str, ...]:
+    """In a line of the copy that a server's words end with; of any program's mail."""
+    return tuple(dict.fromkeys(id for line in _MESSAGE_ID.findall(text) for id in ids(line.partition(":")[2])))
 
 
 # --- in fields ----------------------------------------------------------------------------------------------------
