@@ -186,12 +186,13 @@ def signed_url(raw: RawInbound, public_url: str | None = None) -> str:
 
 def addressed(url: str, below: str, public_url: str | None) -> str:
     """`url` as Twilio was told it. `public_url` with a path is the endpoint's whole address, to which `below` is added;
-    without one it is another scheme and host for the same path."""
+    without one it is another scheme and host for the same path. `below` may have been given whole."""
     own = (public_url or "").partition("#")[0].rstrip("/")
     if not own:
         return url
-    if not url or urlsplit(own).path:
-        return own + below
+    path = urlsplit(own).path
+    if not url or path:
+        return own + re.sub(rf"\A{re.escape(path)}(?=[/?]|\Z)", "", below)
     parts = urlsplit(url)
     return own + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
 

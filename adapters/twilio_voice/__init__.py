@@ -6,11 +6,12 @@ What happens next in a call: plan.py; as TwiML: twiml.py. Out: send.py.
 Rule: a route that a caller waits at always answers with TwiML, and while the call is up never with an empty one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NoReturn
 
-from adapters._twilio import FORM, NOTHING, Api, Signatures, addressed, basic, form_of, query_of, signed_url
+from adapters._twilio import FORM, NOTHING, Api, Form, Signatures, addressed, basic, form_of, query_of, signed_url
 from adapters.base import (
     CallContext,
     Capabilities,
@@ -38,12 +39,13 @@ from adapters.twilio_voice.plan import Nothing, Planner, Step, Told, Voicemail
 from adapters.twilio_voice.send import Line, fetch, probe, send
 from adapters.twilio_voice.ticket import Tickets
 from adapters.twilio_voice.twiml import Scene, Writer, live_url
-from adapters.twilio_voice.wire import OVER, call_of, dialable, whole
+from adapters.twilio_voice.wire import OVER, call_of, dialable, route_of, whole
 from normalizer.envelope import Envelope, MediaRef
 from normalizer.ids import EndpointId
 
 __all__ = ["REGISTRATION", "Config", "TwilioVoice"]
 
+_HOOK = re.compile(r"\A/hooks/[^/]+")
 TOLD = frozenset({"/status", "/recording", "/stream"})
 """Routes that nobody waits at: they are told something, and want no TwiML."""
 CAPABILITIES = Capabilities(
@@ -90,9 +92,9 @@ class TwilioVoice:
             self._signatures.check(raw, url[:-1] if url.endswith("/") else f"{url}/")
         if raw.origin == "live":
             return None
-        match raw.path:
-            case "/wait":
-                return self._document(raw, self._planner.step(raw.path, self._told(raw, None)))
+        match route_of(raw.path, Form()):
+            case "/wait" as route:
+                return self._document(raw, self._planner.step(route, self._told(raw, None)))
             case "/answer":
                 return self._look(raw)
             case _:
@@ -119,22 +121,24 @@ class TwilioVoice:
     def respond(self, raw: RawInbound, outcome: Outcome | None) -> Reply:
         if raw.origin == "live":
             return Reply(body=b"" if outcome is not None else live.unheard(raw.body))
-        if raw.path in TOLD:
-            return NOTHING
         try:
             told = self._told(raw, outcome)
         except Malformed:
             return NOTHING
-        return self._document(raw, self._planner.step(raw.path, told))
+        route = route_of(raw.path, told.form)
+        return NOTHING if route in TOLD else self._document(raw, self._planner.step(route, told))
 
     def unavailable(self, raw: RawInbound) -> Reply | None:
         """The store can not keep it: the caller hears so, and may leave a message, which is told again and again."""
-        if raw.origin == "live" or raw.path in TOLD:
+        if raw.origin == "live":
             return None
         try:
-            over = form_of(raw).text("CallStatus") in OVER
+            form = form_of(raw)
         except Malformed:
             return NOTHING
+        if route_of(raw.path, form) in TOLD:
+            return None
+        over = form.text("CallStatus") in OVER
         return self._document(raw, Nothing() if over else Voicemail((self.config.say_apology,)))
 
     def parse(self, raw: RawInbound) -> Sequence[Envelope]:
@@ -165,7 +169,9 @@ class TwilioVoice:
         return self._writer.reply(step, scene)
 
     def _base(self, raw: RawInbound) -> str:
-        return addressed(raw.public_url, raw.path, self.config.public_url).partition("?")[0].removesuffix(raw.path)
+        """The endpoint's own address. Outside of the gateway a path may have been given whole, from its root on."""
+        below = _HOOK.sub("", raw.path)
+        return addressed(raw.public_url, raw.path, self.config.public_url).partition("?")[0].removesuffix(below)
 
     # --- the socket -----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Literal
 from adapters._twilio import Form, form_of, query_of
 from adapters.base import Malformed, RawInbound
 from adapters.twilio_voice.ticket import peek
-from adapters.twilio_voice.wire import ALIVE, OVER, TYPE, Caller, call_of, caller_of, dialable, whole
+from adapters.twilio_voice.wire import ALIVE, OVER, TYPE, Caller, call_of, caller_of, dialable, route_of, whole
 from normalizer.envelope import (
     AddressClaim,
     Body,
@@ -64,6 +64,7 @@ class Arrived:
             raise Malformed("a webhook without fields")
         self.call = call_of(self.form)
         self.caller = caller_in(self.form, self.query)
+        self.route = route_of(raw.path, self.form)
 
     def envelope(self, body: Body, *, key: str | None = None, at: datetime | None = None,
                  external_id: str | None = None, echo_key: str | None = None,
@@ -121,10 +122,8 @@ def parse(raw: RawInbound, account: str | None) -> Sequence[Envelope]:
 
 def _routed(it: Arrived) -> Sequence[Envelope]:
     form = it.form
-    match it.raw.path:
-        case "" | "/incoming" if form.text("CallbackSource") or form.text("CallStatus") in OVER:
-            return _status(it)  # the number's own status callback, pointed at the same URL
-        case "" | "/incoming":
+    match it.route:
+        case "":
             return (it.event("ringing", key="ringing"),)
         case "/after":
             return (_session(it),)
@@ -175,7 +174,7 @@ def _turned(it: Arrived) -> Sequence[Envelope]:
         return (_turn(it, Message(parts=(Text(words),))),)
     if not keys:
         return (it.event("silence"),)
-    if it.raw.path == "/turn":
+    if it.route == "/turn":
         return (_turn(it, Message(parts=(ChoiceMade(id=keys, title=keys),))),)
     if keys[:1] == "2" and it.caller is not None and dialable(it.caller.address):
         return (_turn(it, Message(parts=(CALLBACK,))),)

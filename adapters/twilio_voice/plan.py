@@ -163,11 +163,12 @@ class Planner:
         except ValueError:
             self._hours = None  # `problems` has said so; who runs it all the same is always open
 
-    def step(self, path: str, told: Told) -> Step:
+    def step(self, route: str, told: Told) -> Step:
+        """`route`: see `route_of`."""
         if told.form.text("CallStatus") in OVER:
             return Nothing()
-        match path:
-            case "" | "/incoming":
+        match route:
+            case "":
                 return self._incoming(told)
             case "/after":
                 return self._after(told)

@@ -19,6 +19,19 @@ from normalizer.envelope import Evidence
 
 TYPE = "twilio_voice"
 ALIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
+ROUTES = frozenset(
+    {
+        "/after", "/turn", "/answer", "/menu", "/queue", "/wait", "/queue-done", "/dial-done", "/voicemail",
+        "/recording", "/status", "/stream",
+    }
+)  # fmt: skip
+"""Ours, below the endpoint; a call comes in at the endpoint itself."""
+TOLD_BY = {
+    "CallbackSource": "/status", "SessionId": "/after", "SessionStatus": "/after", "DialCallStatus": "/dial-done",
+    "QueueResult": "/queue-done", "StreamEvent": "/stream", "TranscriptionSid": "/recording",
+    "RecordingStatus": "/recording", "RecordingSid": "/voicemail", "SpeechResult": "/turn", "Digits": "/turn",
+}  # fmt: skip
+"""Fields that only one route is told of; the first counts."""
 OVER = frozenset({"completed", "canceled", "busy", "no-answer", "failed"})
 """Values of `CallStatus`."""
 WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8566696687", "+86282452253", "+464"})
@@ -68,6 +81,21 @@ def who(number: str, call: str) -> tuple[Address, Evidence]:
         # The name of a softphone stands in a token that the account's owner has signed.
         return Address(Scheme.SIP, f"client/{found[1]}"), Evidence.CHANNEL
     return Address(Scheme.CALL, call), Evidence.CHANNEL
+
+
+def route_of(path: str, form: Form) -> str:
+    """Which of our routes was asked for: by its name, and where it has none of ours by what it is told.
+
+    Empty: a call comes in, whatever its webhook is called. The path itself: nobody knows.
+    """
+    name = "/" + path.rstrip("/").rpartition("/")[2]
+    if name in ROUTES:
+        return name
+    told = next((route for field, route in TOLD_BY.items() if form.text(field)), None)
+    if told is None and form.text("CallStatus") in OVER:
+        return "/status"
+    is_entrance = path.rstrip("/") in ("", "/incoming") or form.text("CallStatus") == "ringing"
+    return told or ("" if is_entrance else path)
 
 
 def call_of(form: Form) -> str | None:

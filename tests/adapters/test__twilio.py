@@ -263,6 +263,9 @@ def test_the_url_as_twilio_was_told_it(public_url: str | None, want: str) -> Non
 def test_the_url_without_one_of_our_own() -> None:
     """Where nothing else is known, the configured one is all."""
     assert addressed("", "?a=1", "https://gw.example.test") == "https://gw.example.test?a=1"
+    assert addressed("", "/x/y?a=1", "https://gw.example.test/x/y") == "https://gw.example.test/x/y?a=1"
+    assert addressed("", "/x/y/z", "https://gw.example.test/x/y") == "https://gw.example.test/x/y/z"
+    assert addressed("", "/x/yz", "https://gw.example.test/x/y") == "https://gw.example.test/x/y/x/yz"
     assert addressed("", "", None) == ""
 
 

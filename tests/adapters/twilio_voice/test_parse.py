@@ -150,6 +150,15 @@ CASES = [
     case("a stream failed", "/stream", [own(event("stream-error", detail="31920"), "stream/MZ1/stream-error")], T,
          StreamSid="MZ1", StreamEvent="stream-error", StreamError="31920"),
     case("a path that is none of ours", "/elsewhere", [own(other("route:/elsewhere"))], T),
+    # A webhook may be called by any name: what it tells is told by its fields.
+    case("a call comes in by another name", "/hooks/line", [claimed(event("ringing"), "ringing")],
+         CallStatus="ringing"),
+    case("a route below another name", "/voice/after", [own(event("session_ended", detail="ended"), "session/VX1")], T,
+         SessionId="VX1", SessionStatus="ended"),
+    case("words at the entrance", "", [own(said(text("hi")), external_id=f"{CALL}/raw-1")], T, SpeechResult="hi"),
+    case("a slash at the end", "/", [own(event("ringing"), "ringing")], T),
+    case("a transfer's end at the entrance", "", [own(event("rejected", detail="busy"), "dial/CA9")], T,
+         DialCallStatus="busy", DialCallSid="CA9"),
 ]  # fmt: skip
 
 

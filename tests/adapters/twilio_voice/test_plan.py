@@ -82,13 +82,12 @@ def test_hours_that_can_not_be_read_close_nobody_out() -> None:
     assert planner(time_zone="Mars").people(NOW) == PEOPLE
 
 
-@pytest.mark.parametrize("path", ["", "/incoming"])
 @pytest.mark.parametrize(
     ("holder", "want"),
     [(None, Connect()), ("ai", Connect()), ("nobody", Connect()), ("queue", PEOPLE), ("agent", PEOPLE)],
 )
-def test_an_incoming_call_goes_to_whoever_holds_the_conversation(path: str, holder: str | None, want: Step) -> None:
-    assert step(path, holder=holder) == want
+def test_an_incoming_call_goes_to_whoever_holds_the_conversation(holder: str | None, want: Step) -> None:
+    assert step("", holder=holder) == want
 
 
 def test_when_nobody_knows_in_time_it_goes_to_people() -> None:

@@ -101,6 +101,24 @@ def test_behind_a_proxy_the_signed_address_is_the_configured_one() -> None:
     assert adapter(public_url="https://gateway.example.org").verify(inner) is None
 
 
+@pytest.mark.parametrize(
+    ("public_url", "path"),
+    [
+        ("https://gateway.example.org", "/hooks/endpoint"),
+        ("https://gateway.example.org/hooks/endpoint", "/hooks/endpoint"),
+        ("https://gateway.example.org/hooks/endpoint", ""),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "/turn"])
+def test_a_path_may_be_given_whole(public_url: str, path: str, below: str) -> None:
+    """Whoever tries a request by hand has no gateway that knows where the endpoint begins."""
+    by = adapter(public_url=public_url)
+    raw = REPLACE(hook(below, SpeechResult="hi"), public_url="", path=path + below)
+    assert by.verify(raw) is None
+    root = ET.fromstring(document(by.respond(raw, outcome("queue"))))
+    assert root[-1].attrib["action"].startswith(f"{HOOK_URL}/dial-done?t=")
+
+
 LIVE_URL = "wss://gateway.example.org/live/endpoint"
 
 

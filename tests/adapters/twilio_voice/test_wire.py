@@ -12,6 +12,7 @@ from adapters.twilio_voice.wire import (
     kind_of,
     note_text,
     read_note,
+    route_of,
     sid,
     slice_of,
     tag,
@@ -157,6 +158,36 @@ def test_what_is_no_call(value: object) -> None:
 )  # fmt: skip
 def test_a_language(text: str, want: str | None) -> None:
     assert tag(text) == want
+
+
+@pytest.mark.parametrize(
+    ("path", "facts", "want"),
+    [
+        ("", {}, ""),
+        ("/", {}, ""),
+        ("/incoming", {}, ""),
+        ("/anything", {"CallStatus": "ringing"}, ""),
+        ("/anything", {"CallStatus": "in-progress"}, "/anything"),
+        ("/anything", {}, "/anything"),
+        ("/turn", {"CallStatus": "ringing"}, "/turn"),
+        ("/voice/turn/", {}, "/turn"),
+        ("", {"CallStatus": "completed"}, "/status"),
+        ("", {"CallStatus": "ringing", "CallbackSource": "call-progress-events"}, "/status"),
+        ("/x", {"CallStatus": "completed", "RecordingSid": "RE1", "CallbackSource": "call-progress-events"}, "/status"),
+        ("/x", {"SessionStatus": "failed"}, "/after"),
+        ("/x", {"DialCallStatus": "busy", "RecordingUrl": "u"}, "/dial-done"),
+        ("/x", {"QueueResult": "bridged"}, "/queue-done"),
+        ("/x", {"StreamEvent": "stream-started"}, "/stream"),
+        ("/x", {"RecordingSid": "RE1", "RecordingStatus": "completed"}, "/recording"),
+        ("/x", {"RecordingSid": "RE1", "TranscriptionSid": "TR1"}, "/recording"),
+        ("/x", {"RecordingSid": "RE1", "Digits": "hangup"}, "/voicemail"),
+        ("/x", {"SpeechResult": "hi"}, "/turn"),
+        ("/x", {"Digits": "1"}, "/turn"),
+        ("", {"Digits": ""}, ""),
+    ],
+)
+def test_a_route(path: str, facts: dict[str, str], want: str) -> None:
+    assert route_of(path, Form({name: [value] for name, value in facts.items()})) == want
 
 
 def test_a_language_covers_its_regions() -> None:
