@@ -51,6 +51,12 @@ RECEIPTS = {
     "completed": Status.DELIVERED,
 }
 """Of a call that we placed to say something."""
+MISSED = {
+    "busy": "the line is busy",
+    "failed": "the call could not be put through",
+    "canceled": "the call was taken back",
+}
+"""Why such a call was not heard."""
 CALLBACK = ChoiceMade(id="callback", title="Please call me back")
 
 
@@ -242,7 +248,7 @@ def _status(it: Arrived) -> Sequence[Envelope]:
 def _receipt(it: Arrived, status: str, echo: str, key: str, at: datetime | None) -> Envelope:
     assert it.call is not None
     found = RECEIPTS.get(status, Status.FAILED)
-    failure = Failure(code="unreachable", text="nobody answered", provider_code=status)
+    failure = Failure(code="unreachable", text=MISSED.get(status, "nobody answered"), provider_code=status)
     receipt = Receipt(status=found, target=ExternalId(it.call), failure=failure if found is Status.FAILED else None)
     return it.envelope(receipt, key=f"{key}/receipt", at=at, echo_key=echo)
 

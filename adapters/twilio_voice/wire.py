@@ -39,7 +39,7 @@ WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8566696687", "+
 ATTESTED = "TN-Validation-Passed-A"
 """The caller's own carrier vouches for the number."""
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-_CALL = re.compile(r"CA[0-9a-fA-F]{32}")
+_CALL = re.compile(r"CA[0-9A-Za-z]{1,64}")
 _SIP = re.compile(r"sips?:([^@;?\s]{1,100})@([^@;:?\s]{1,200})", re.IGNORECASE)
 _CLIENT = re.compile(r"client:([^\s]{1,120})", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")

@@ -140,6 +140,13 @@ CASES = [
                echo_key="cmd_1:0"),
            own(event("ended", detail="no-answer"), "status/3")],
            T + "&k=cmd_1:0", CallStatus="no-answer", SequenceNumber="3"),
+    *(status(f"a call that we placed came to nothing: {word}", [
+           own(receipt("failed", failure={**UNREACHED, "text": text, "provider_code": word}), "status/3/receipt",
+               echo_key="cmd_1:0"),
+           own(event("ended", detail=word), "status/3")],
+           T + "&k=cmd_1:0", CallStatus=word, SequenceNumber="3")
+      for word, text in (("busy", "the line is busy"), ("failed", "the call could not be put through"),
+                         ("canceled", "the call was taken back"))),
     status("whom we call, by the fields alone", wanted(event("connected", direction="out"), key="status/2"), "",
            CallStatus="in-progress", SequenceNumber="2", Direction="outbound-api", From=NUMBER, To=CALLER),
     status("the other end of a transfer", wanted(other("other_leg"), who=""), "", CallStatus="completed",
