@@ -126,6 +126,8 @@ class LegView(Struct, frozen=True, kw_only=True):
     last_inbound: ExternalId | None = None
     subject: str | None = None
     """Of the last message that came in over it, on channels that have one."""
+    before: tuple[ExternalId, ...] = ()
+    """Ids of what was said over it before, either way, the oldest first, as far as they are told."""
 
 
 class CallContext(Struct, frozen=True, kw_only=True):
