@@ -25,6 +25,8 @@ from normalizer.envelope import Envelope, Message
 from normalizer.ids import ExternalId
 
 BODY = SMTP.clone(cte_type="7bit")
+REFERENCES_MAX = 20
+"""Ids between the beginning of a thread and what is answered; some servers cut longer fields."""
 SUBJECT_OF_TEXT = 70
 """Characters of a first line that become the subject, where there is none."""
 
@@ -82,7 +84,7 @@ def compose(message: Envelope, body: Message, content: Content, ctx: SendContext
         field("Reply-To", mailbox(_reply_to(sender, ours, thread), sender.name)),
         field("Subject", unstructured(_subject(body, content, ctx))),
         field("Message-ID", [f"<{message_id}>"]),
-        *_references(root, answered),
+        *_references(root, ctx.leg.before, answered),
         *(_automatic(answered is not None) if automatic else ()),
         *(field(name, [value.replace("{local}", message_id.partition("@")[0])]) for name, value in sender.headers),
     ]
@@ -147,10 +149,13 @@ def _message_id(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _references(root: str, answered: str | None) -> Sequence[str]:
-    ids = dict.fromkeys(f"<{id}>" for id in (root, answered) if id)
+def _references(root: str, before: Sequence[str], answered: str | None) -> Sequence[str]:
+    """Its beginning, what was said last, and at the end what is answered (RFC 5322 §3.6.4)."""
+    chain = [id for one in before if (id := _message_id(one)) not in (None, root, answered)]
+    beginning = root if root != answered else None
+    ids = [f"<{id}>" for id in dict.fromkeys((beginning, *chain[-REFERENCES_MAX:], answered)) if id]
     first = [field("In-Reply-To", [f"<{answered}>"])] if answered else []
-    return [*first, field("References", list(ids))]
+    return [*first, field("References", ids)]
 
 
 def _automatic(replied: bool) -> Sequence[str]:

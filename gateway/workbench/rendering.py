@@ -65,6 +65,7 @@ class _Leg(Struct, frozen=True, kw_only=True):
     window_until: Annotated[datetime, Meta(tz=True)] | None = None
     last_inbound: str | None = None
     subject: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class _Context(Struct, frozen=True, kw_only=True):
@@ -200,6 +201,7 @@ def _send_context(given: _Context, message: Envelope, now: datetime) -> SendCont
             window_until=given.leg.window_until,
             last_inbound=ExternalId(last) if last else None,
             subject=given.leg.subject,
+            before=tuple(map(ExternalId, given.leg.before)),
         ),
         echo_key=given.echo_key or message.id,
         attempt=given.attempt,

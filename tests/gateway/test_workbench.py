@@ -321,7 +321,7 @@ MAILBOX = {
 }  # fmt: skip
 LETTER = {
     "envelope": {"body": {"parts": [{"type": "text", "text": "Hello"}]}, "to": "mailto:joe@x.example"},
-    "context": {"leg": {"subject": "A question", "last_inbound": "q1@x.example"}},
+    "context": {"leg": {"subject": "A question", "last_inbound": "q1@x.example", "before": ["q0@x.example"]}},
 }
 
 
@@ -333,11 +333,12 @@ def mailed(*replies: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_mail_is_shown_as_it_would_go_out() -> None:
-    """With the credential in its place, and the subject of what it answers."""
+    """With the credential in its place, the subject of what it answers, and what was said before."""
     (call,) = mailed({"status": 250, "body": "2.0.0 queued"})["calls"]
     assert (call["kind"], call["server"]["host"], call["login"]["secret"]) == ("mail", "smtp.shop.example", "pass-out")
     assert (call["sender"], call["recipients"]) == ("support@shop.example", ["joe@x.example"])
     assert "Subject: Re: A question\r\n" in call["body"]
+    assert "References: <q0@x.example> <q1@x.example>\r\n" in call["body"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def envelope(body: Mapping[str, Any], *, author: str = "agent", name: str | None
 
 def ctx(address: str = f"mailto:{THEIRS}", **facts: Any) -> SendContext:
     """An answer to QUESTION, unless told otherwise."""
-    leg = {"native_thread": THREAD, "last_inbound": ExternalId(QUESTION), "subject": "A question"}
+    leg = {"native_thread": THREAD, "last_inbound": ExternalId(QUESTION), "subject": "A question", "before": ()}
     leg |= {key: facts.pop(key) for key in tuple(leg) if key in facts}
     return SendContext(**{"now": NOW, "account": OURS, "echo_key": ECHO, **facts},
                        leg=LegView(address=parse_address(address), **leg))  # type: ignore[arg-type]  # fmt: skip

@@ -142,6 +142,18 @@ def test_what_it_answers(context: SendContext, answered: str | None, references:
     assert list(found.references) == references
 
 
+def test_the_chain_is_its_beginning_and_the_nearest_twenty() -> None:
+    """The one that is answered stands last; what is no Message-ID stays out."""
+    said = [f"m{n}@x.example" for n in range(30)]
+    before = tuple(
+        map(ExternalId, [*said[:25], QUESTION, "INBOX/7/12", "a@x.example>\r\nBcc: <eve@y.example", *said[25:]])
+    )
+    found = read_mail(made(context=ctx(before=before)), MailLimits())
+    assert list(found.references) == [ANCHOR, *said[10:], QUESTION]
+    few = read_mail(made(context=ctx(before=(ExternalId(ID), ExternalId(QUESTION)))), MailLimits())
+    assert list(few.references) == [ANCHOR, ID, QUESTION]
+
+
 def test_a_new_thread_is_named_after_the_send() -> None:
     mail = read_mail(made(context=ctx(native_thread=None, last_inbound=None)), MailLimits())
     own = read_own_id(mail.message_id or "", [KEY])
