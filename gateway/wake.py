@@ -35,17 +35,20 @@ class Bell:
 
 
 class IntakeBell(Bell):
-    """Room 2's. Rung when something new waits in the table."""
+    """Room 2's. Rung when there is something to do."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_to_look = True
         self.prompt = Bell()
         """Rung when that may be something that somebody waits for."""
+        self.table = Bell()
+        """Rung when it may wait in the table."""
 
     def ring(self) -> None:
         self._is_to_look = True
         self.prompt.ring()
+        self.table.ring()
         super().ring()
 
     def nudge(self, *, is_prompt: bool) -> None:

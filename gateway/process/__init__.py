@@ -1,16 +1,21 @@
 """ROOM 2: gets intake rows under a claim, reads them, and settles them: envelopes, contacts, conversations, commands in
 one commit.
 
+Rule: what somebody waits for and webhooks are settled beside each other, the one one after the other and the other
+gathered: no call waits for a batch, and no batch for ever for calls.
 Rule: commits follow arrival. An item that fails is repeated by itself and then dead with its reason; its lane goes on.
 Rule: trouble of the database is nobody's failure: the batch is kept and tried again.
 """
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from gateway.clock import MS_SHIFT
 from gateway.process.apart import Apart, NotNow
 from gateway.process.hands import Hands, is_prompt
 from gateway.process.identify import Raced
@@ -25,10 +30,6 @@ from gateway.wake import Wake
 
 LEASE_SHARE = 0.6
 """Of a lease, for rows that wait for us or are read apart: what is left is more than one row may take."""
-OVERDUE = 5
-"""Webhooks that wait for so many times as long as they are gathered go first."""
-MS_SHIFT = 20
-"""An intake id is a time in milliseconds above 20 bits that tell rows of one millisecond apart."""
 
 
 class ProcessSettings(Struct, frozen=True, kw_only=True):
@@ -78,11 +79,11 @@ class Processor:
         self._reading: set[asyncio.Task[None]] = set()
         """Lanes whose rows are read apart, a task each."""
         self._stopping = False
+        self._letting_go = 0
+        """Meanwhile nothing is taken: what goes back into the table is older than what comes after it."""
         self._size = settings.batch
         self._webhooks_at = 0
         """When the next webhooks are taken, if they are not many before."""
-        self._after_webhooks = False
-        """The last round was theirs: the next is not."""
         self._look_at = 0
         """When the table is looked into without being told to: timers become due, leases lapse."""
         self._hands = Hands()
@@ -101,14 +102,11 @@ class Processor:
         return self._apart is None or not self._apart.takes(row)
 
     def _given(self, rows: list[Claimed]) -> None:
-        self._add(rows)
-        self._wake.intake.nudge(is_prompt=any(map(is_prompt, rows)))
-
-    def _add(self, rows: list[Claimed]) -> None:
         now = self._store.now()
         if not self._hands.webhooks:
             self._webhooks_at = max(self._webhooks_at, now)
         self._hands.add(rows, now + int(self._settings.lease_ms * LEASE_SHARE))
+        self._wake.intake.nudge(is_prompt=any(map(is_prompt, rows)))
 
     def stop(self) -> None:
         """Finishes what is claimed, then `run` returns."""
@@ -116,20 +114,28 @@ class Processor:
         self._wake.intake.ring()
 
     async def run(self) -> None:
-        while not self._stopping:
-            if not await self._round():
-                await self._rest()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve_prompts(), name="process-prompts")
+            group.create_task(self._serve_webhooks(), name="process-webhooks")
         # What was acknowledged just before the stop is settled too, as far as one look goes.
         self._wake.intake.ring()
         while await self._round() or self._hands:
             self._webhooks_at = 0
         await asyncio.gather(*self._reading)
 
-    async def _rest(self) -> None:
-        if self._hands:
-            await self._wake.intake.prompt.wait((self._webhooks_at - self._store.now()) / 1000)
-        else:
-            await self._wake.intake.wait(self._settings.poll_ms / 1000)
+    async def _serve_prompts(self) -> None:
+        while not self._stopping:
+            if not await self._prompts():
+                await self._wake.intake.prompt.wait(self._settings.poll_ms / 1000)
+
+    async def _serve_webhooks(self) -> None:
+        while not self._stopping:
+            if await self._look() | await self._webhooks():
+                continue
+            if self._hands.webhooks:
+                await self._wake.intake.table.wait((self._webhooks_at - self._store.now()) / 1000)
+            else:
+                await self._wake.intake.wait(self._settings.poll_ms / 1000)
 
     async def drain(self) -> None:
         """Until nothing is due. For tests and `replay`."""
@@ -140,48 +146,66 @@ class Processor:
             self._wake.intake.ring()
 
     async def _round(self) -> bool:
-        """Whether there was anything to do."""
+        """All of it one after the other. Whether there was anything to do."""
+        return await self._look() | await self._prompts() | await self._webhooks()
+
+    async def _prompts(self) -> bool:
+        """What somebody waits for. Whether there was any."""
+        if not (rows := await self._taken(self._next_prompts)):
+            return False
+        await self._settle_rows(rows)
+        if self._handover is None or not self._handover.is_sure:
+            # What came after it in its lane may wait in the table.
+            self._wake.intake.ring()
+        return True
+
+    async def _webhooks(self) -> bool:
+        if not (rows := await self._taken(self._next_webhooks)):
+            return False
+        await self._settle_rows(rows)
+        return True
+
+    async def _taken(self, take: Callable[[], list[Claimed]]) -> list[Claimed]:
+        await self._give_back_late()
+        return [] if self._letting_go else take()
+
+    async def _give_back_late(self) -> None:
         if self._hands.late(self._store.now()):
             await self._let_go_of_all([])
-        found = await self._look()
-        rows = self._next()
+
+    def _next_prompts(self) -> list[Claimed]:
+        return self._hands.take_prompts(self._settings.batch_alone)
+
+    def _next_webhooks(self) -> list[Claimed]:
+        """They are gathered: a round costs the same for one as for ten, and keeps others waiting."""
+        now, gather_ms = self._store.now(), self._settings.gather_ms
+        is_early = now < self._webhooks_at <= now + gather_ms  # further off only when the clock went back
+        if not self._hands.webhooks or (is_early and self._hands.webhooks < self._settings.batch):
+            return []
+        self._webhooks_at = now + gather_ms
+        return self._hands.take_webhooks(self._settings.batch if self._hands.prompts else self._settings.batch_alone)
+
+    async def _settle_rows(self, rows: list[Claimed]) -> None:
         items = [item for row in rows for item in await self._read(row)]
         try:
             await self._settle(items)
         except LostClaim:
             self._fenced()
             await self._let_go_of_all(rows)
-        return bool(rows) or found
-
-    def _next(self) -> list[Claimed]:
-        """What somebody waits for goes first, if webhooks do not wait for too long. These are gathered: a round costs
-        the same for one as for ten, and keeps others waiting.
-        """
-        now, gather_ms = self._store.now(), self._settings.gather_ms
-        is_overdue = bool(self._hands.webhooks) and now >= self._webhooks_at + OVERDUE * gather_ms
-        after_webhooks, self._after_webhooks = self._after_webhooks, False
-        if self._hands.prompts and (after_webhooks or not is_overdue):
-            return self._hands.take_prompts(self._settings.batch_alone)
-        is_early = now < self._webhooks_at <= now + gather_ms  # further off only when the clock went back
-        if not self._hands.webhooks or (is_early and self._hands.webhooks < self._settings.batch):
-            return []
-        self._webhooks_at, self._after_webhooks = now + gather_ms, True
-        return self._hands.take_webhooks(self._settings.batch if self._hands.prompts else self._settings.batch_alone)
 
     async def _look(self) -> bool:
         """Into the table: for what was not handed over. Whether anything was there."""
+        await self._give_back_late()
         if not self._is_to_look():
             return False
         try:
-            rows = (await self._store.write(self._look_into, then=self._looked)).rows
+            rows = (await self._store.write(self._look_into, then=partial(self._looked, get_running_loop()))).rows
         except StoreUnavailable:
             self._wake.intake.look_again()
             return False
         self._look_at = self._store.now() + self._settings.poll_ms
         if len(rows) == self._settings.batch_alone:
             self._wake.intake.look_again()
-        self._read_apart([row for row in rows if self._is_apart(row)])
-        self._add([row for row in rows if not self._is_apart(row)])
         return bool(rows)
 
     def _is_to_look(self) -> bool:
@@ -190,7 +214,7 @@ class Processor:
         until = self._look_at - self._store.now()
         if self._wake.intake.looks() or not 0 < until <= self._settings.poll_ms:
             return True
-        return not self._hands and not self._handover.is_sure
+        return not self._hands.webhooks and not self._handover.is_sure
 
     def _is_apart(self, row: Claimed) -> bool:
         return self._apart is not None and row.epoch <= self._settings.max_claims and self._apart.takes(row)
@@ -223,6 +247,7 @@ class Processor:
 
     async def _let_go_of_all(self, rows: list[Claimed]) -> None:
         """One row is another's by now: what is left of the claim may not overtake it, nor what comes after it."""
+        self._letting_go += 1
         rows = rows + self._hands.empty()
         while rows:
             if await self._let_go(rows):
@@ -230,6 +255,7 @@ class Processor:
                 rows = self._hands.empty()
             else:
                 await asyncio.sleep(self._settings.poll_ms / 1000)
+        self._letting_go -= 1
 
     async def _let_go(self, rows: list[Claimed]) -> bool:
         """Whether they are back in the table; else they are when their lease is over."""
@@ -237,7 +263,7 @@ class Processor:
             await self._store.write(lambda tx: intake.release(tx, rows))
         except StoreUnavailable:
             return False
-        self._wake.intake.look_again()
+        self._wake.intake.ring()
         return True
 
     def _claim(self, tx: Tx) -> list[Claimed]:
@@ -253,10 +279,17 @@ class Processor:
         is_known = self._handover is None or self._handover.is_sure or len(rows) == self._settings.batch_alone
         return Looked(rows, None if is_known else intake.left(tx, self._upto(tx)))
 
-    def _looked(self, found: Looked) -> None:
-        """On the writer's thread: nothing came between that commit and this."""
+    def _looked(self, loop: asyncio.AbstractEventLoop, found: Looked) -> None:
+        """On the writer's thread: nothing came between that commit and this, so that what was found is in our hands
+        before what is handed over next.
+        """
         if self._handover is not None and found.left is not None:
             self._handover.found(found.left)
+        loop.call_soon_threadsafe(self._found, found.rows)
+
+    def _found(self, rows: list[Claimed]) -> None:
+        self._read_apart([row for row in rows if self._is_apart(row)])
+        self._given([row for row in rows if not self._is_apart(row)])
 
     async def _read(self, row: Claimed) -> list[Item]:
         """The loop gets a turn between rows: reading is work, and sockets wait."""

@@ -198,7 +198,7 @@ async def test_what_is_safe_and_not_settled_in_time_is_a_nack_that_may_be_repeat
     async with running(config(tmp_path, server={"frame_outcome_ms": 50}), limits=FAST) as place:
         tab = await place.tab()
         with pytest.MonkeyPatch.context() as room_2:
-            room_2.setattr(place.house.processor, "_next", list)
+            room_2.setattr(place.house.processor, "_next_prompts", list)
             await tab.say("later", "c1")
             nack = await tab.frame("nack", cid="c1")
         assert (nack["code"], nack["retryable"]) == ("unavailable", True)

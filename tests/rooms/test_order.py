@@ -195,8 +195,10 @@ async def test_a_worker_that_lost_one_row_leaves_the_rest_of_its_claim(postgres_
     world.processor._settings = process.ProcessSettings(batch=1, batch_alone=1)
     with world.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE intake SET epoch = epoch + 1 WHERE id = (SELECT min(id) FROM intake)")
-    world.processor._claim = lambda tx: rows  # type: ignore[method-assign]
-    await world.processor._round()
+    claims = iter([rows])
+    world.processor._claim = lambda tx: next(claims, [])  # type: ignore[method-assign]
+    for _ in rows:
+        await world.processor._round()
     assert await world.conversations() == []
     world.clock.advance(31)
     await world.another_processor("other").drain()

@@ -1,4 +1,4 @@
-"""How room 2 keeps time: webhooks are gathered, and what somebody waits for is not."""
+"""How room 2 keeps time: webhooks are gathered, and what somebody waits for is settled beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from gateway.process.prepare import Item
 from gateway.wake import IntakeBell
 from tests.rooms.world import World, text
 
@@ -90,24 +91,51 @@ async def test_who_waits_for_an_answer_goes_first(paced: World) -> None:
     assert (first, second) == ("s1", "wa")
 
 
-async def test_webhooks_that_wait_too_long_go_before_all(paced: World) -> None:
+def lanes(world: World) -> set[str]:
+    return {item.row.lane for done in world.processed for item in done.items}
+
+
+async def until(world: World, lane: str) -> None:
+    """Something of this lane was settled."""
+    async with asyncio.timeout(PATIENCE_S):
+        while lane not in lanes(world):  # noqa: ASYNC110  because a room tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_no_call_waits_for_webhooks_that_are_being_settled(paced: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle_all, may_go = paced.processor._settle, asyncio.Event()
+
+    async def slowly(items: list[Item]) -> None:
+        if items[0].row.lane == "wa":
+            await may_go.wait()
+        await settle_all(items)
+
+    monkeypatch.setattr(paced.processor, "_settle", slowly)
+    running = asyncio.create_task(paced.processor.run())
     await webhook(paced, "1")
-    await settled(paced)
-    await webhook(paced, "2")
-    paced.clock.advance(10 * GATHER_MS / 1000)
     await paced.receiver.receive(paced.frame_of("s1", id="c1", text="hello"))
-    assert len(await settled(paced)) == 2
-    assert [done.items[0].row.lane for done in paced.processed[-2:]] == ["wa", "s1"]
+    await until(paced, "s1")
+    assert lanes(paced) == {"s1"}
+    may_go.set()
+    await until(paced, "wa")
+    paced.processor.stop()
+    await asyncio.wait_for(running, PATIENCE_S)
 
 
-async def test_neither_keeps_the_other_waiting_for_ever(paced: World) -> None:
-    for number in range(7):
-        await webhook(paced, f"{number}")
-    paced.clock.advance(10 * GATHER_MS / 1000)
-    for number in range(2):
-        await paced.receiver.receive(paced.frame_of("s1", id=f"c{number}", text="hello"))
-    assert [len(kinds) for kinds in await settled(paced)] == [3, 2, 4]
-    assert [done.items[0].row.lane for done in paced.processed[-3:]] == ["wa", "s1", "wa"]
+async def test_webhooks_go_on_while_calls_speak_without_a_pause(paced: World) -> None:
+    async def speak() -> None:
+        for number in range(10_000):
+            await paced.receiver.receive(paced.frame_of("s1", id=f"c{number}", text="hello"))
+
+    running, speaking = asyncio.create_task(paced.processor.run()), asyncio.create_task(speak())
+    await until(paced, "s1")
+    await webhook(paced, "1")
+    await until(paced, "wa")
+    assert not speaking.done()
+    speaking.cancel()
+    paced.processor.stop()
+    await asyncio.wait_for(running, PATIENCE_S)
+    assert paced.table("intake", "id") == []
 
 
 async def test_a_room_that_runs_gathers_and_stops_with_nothing_left(paced: World) -> None:
