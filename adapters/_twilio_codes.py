@@ -94,6 +94,7 @@ CODES: Codes = {
     63042: Meaning(TemplateRefused, "the template is disabled for low quality"),
     63049: Meaning(Throttled, "this person gets no more marketing for now", DAY_S, recipient=True),
 }
+NO_REASON = "the provider gives no reason"
 _ALL: Mapping[int, Meaning] = {**COMMON, **CODES}
 
 
@@ -101,13 +102,13 @@ def failure(code: str) -> Failure:
     """Of a status callback."""
     known = _ALL.get(int(code)) if code.isascii() and code.isdecimal() and len(code) < 12 else None
     if known is None:
-        return Failure(Refused.code, UNKNOWN, code[:32] or None)
+        return Failure(Refused.code, UNKNOWN if code else NO_REASON, code[:32] or None)
     return Failure(known.error.code, known.text, code)
 
 
 def refusal(code: int | None) -> SendError:
     """Of a message that was taken and failed at once: no status callback will tell."""
-    known = None if code is None else _ALL.get(code)
-    if known is None:
-        return Refused(UNKNOWN, provider_code=None if code is None else str(code))
-    return build(known, str(code))
+    if code is None:
+        return Refused(NO_REASON)
+    known = _ALL.get(code)
+    return Refused(UNKNOWN, provider_code=str(code)) if known is None else build(known, str(code))

@@ -119,11 +119,7 @@ def _steps(config: Config, account: str, message: e.Envelope, ctx: SendContext, 
         case e.Template():
             return [_template(config.templates, part, ctx.media_urls)]
         case _:
-            return _texts(plain(part, ctx.media_urls))
-
-
-def _texts(text: str) -> list[Step]:
-    return [{"Body": piece} for piece in split(text, TEXT_MAX)]
+            return [{"Body": piece} for piece in split(plain(part, ctx.media_urls), TEXT_MAX)]
 
 
 def _media(part: e.MediaPart, urls: Mapping[str, str], limit: int) -> list[Step]:

@@ -48,6 +48,12 @@ def test_failure(code: str, want: tuple[str, str | None]) -> None:
     assert found.text
 
 
+def test_a_failure_without_a_reason_names_none() -> None:
+    """A message that was canceled, say: there is no number that we could know or not."""
+    assert failure("").text == refusal(None).text == "the provider gives no reason"
+    assert failure("1").text == refusal(1).text == "an error that this program does not know"
+
+
 @pytest.mark.parametrize(
     ("code", "want"),
     [
