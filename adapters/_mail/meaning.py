@@ -113,9 +113,10 @@ class _Envelopes:
         for id in (*self._mail.in_reply_to, *reversed(self._mail.references)):
             if read_own_id(id, self._context.token_keys):
                 return ReplyTo(external_id=ExternalId(id))
-        first = self._mail.in_reply_to[:1]
-        foreign = first and not is_of_our_domain(first[0], self._context)
-        return ReplyTo(external_id=ExternalId(first[0])) if foreign else None
+        first = next(iter(self._mail.in_reply_to), None)
+        if first is None or (self._context.token_keys and is_of_our_domain(first, self._context)):
+            return None
+        return ReplyTo(external_id=ExternalId(first))
 
     # --- what we sent ---------------------------------------------------------------------------------------------
 

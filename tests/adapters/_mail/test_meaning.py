@@ -8,7 +8,7 @@ import pytest
 from adapters._mail.meaning import AHEAD, envelopes, is_automated, occurred_at
 from adapters._mail.model import Fate, Mail, Mailbox, MailContext
 from adapters._mail.tokens import message_id_for, thread_of
-from normalizer.envelope import Receipt, Unsupported
+from normalizer.envelope import Message, Receipt, Unsupported
 from tests.kit.cases import ENDPOINT, NOW
 
 KEY = "k" * 32
@@ -16,10 +16,10 @@ JOE = Mailbox("joe@x.example")
 OUR_ID = message_id_for("cmd_1:0", thread_of("a@x"), KEY, "shop.example")
 
 
-def context(**more: Any) -> MailContext:
+def context(*, token_keys: tuple[str, ...] = (KEY,), **more: Any) -> MailContext:
     return MailContext(
         endpoint_id=ENDPOINT, channel_type="mail", account="support@shop.example", addresses=("support@shop.example",),
-        token_keys=(KEY,), received_at=NOW, row="raw-1", **more,
+        token_keys=token_keys, received_at=NOW, row="raw-1", **more,
     )  # fmt: skip
 
 
@@ -60,6 +60,22 @@ def test_the_surest_id_of_ours_is_the_target() -> None:
     assert (envelope.body.target, envelope.echo_key) == (OUR_ID, "cmd_1:0")
     (other,) = envelopes(Mail(kind="bounce", about=("x@y",), fates=report.fates), context())
     assert other.body == Unsupported(what="mail:bounce", visible=False)
+
+
+@pytest.mark.parametrize(
+    ("id", "keys", "answered"),
+    [
+        (OUR_ID, (KEY,), OUR_ID),
+        ("m1@x.example", (KEY,), "m1@x.example"),
+        ("1234@shop.example", (KEY,), None),
+        ("1234@shop.example", (), "1234@shop.example"),
+    ],
+)
+def test_what_it_answers(id: str, keys: tuple[str, ...], answered: str | None) -> None:
+    """An id of our domain has to prove itself, where there is a key to do so with."""
+    (envelope,) = envelopes(Mail(from_=(JOE,), in_reply_to=(id,), visible="Yes"), context(token_keys=keys))
+    assert isinstance(envelope.body, Message)
+    assert (envelope.body.reply_to and envelope.body.reply_to.external_id) == answered
 
 
 def test_a_send_without_a_step_has_no_echo() -> None:
