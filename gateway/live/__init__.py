@@ -6,10 +6,10 @@ Rule: sockets live from the store alone. A restart between any two frames is a r
 
 from functools import partial
 
-import msgspec
 from aiohttp import web
 
 from adapters.base import Forbidden, LegRead, LegUpload, RawInbound, Reply, Unauthentic
+from gateway.answers import problem
 from gateway.arrival import arrived
 from gateway.core import Core
 from gateway.directory import Mounted
@@ -60,16 +60,16 @@ async def open_socket(core: Core, request: web.Request) -> Socket | web.StreamRe
     mounted = core.directory.endpoints.get(EndpointId(request.match_info["endpoint_id"]))
     adapter = live_adapter(mounted) if mounted is not None else None
     if mounted is None or adapter is None:
-        return _refused(404, "unknown_endpoint")
+        return problem(404, "unknown_endpoint")
     ws: web.WebSocketResponse[bool] = web.WebSocketResponse(
         timeout=CLOSE_WAIT_S, autoping=False, compress=False, max_msg_size=adapter.max_frame_bytes + 1,
         protocols=adapter.subprotocols, writer_limit=NEVER_WAIT, decode_text=False,
     )  # fmt: skip
     if not ws.can_prepare(request):
-        return _refused(426, "websocket_expected", Upgrade="websocket")
+        return problem(426, "websocket_expected", {"Upgrade": "websocket"})
     raw, sockets = arrived(core, mounted, request, "live"), sockets_of(core)
     if core.draining() or sockets.full(adapter.limits, raw.peer):
-        return _refused(503, "draining" if core.draining() else "too_many_sockets", **{"Retry-After": "5"})
+        return problem(503, "draining" if core.draining() else "too_many_sockets", {"Retry-After": "5"})
     refused = verified(core, mounted, adapter, raw)
     if isinstance(refused, Reply):
         return web.Response(status=refused.status, headers=refused.headers, body=refused.body or None)
@@ -97,8 +97,3 @@ def verified(core: Core, mounted: Mounted, adapter: Live, raw: RawInbound) -> Re
 
 def _no_socket(verdict: LegRead | LegUpload | None) -> int | None:
     return None if verdict is None else UNAUTHENTICATED
-
-
-def _refused(status: int, code: str, **headers: str) -> web.Response:
-    body = msgspec.json.encode({"type": f"urn:throughline:{code}", "title": code.replace("_", " "), "status": status})
-    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)

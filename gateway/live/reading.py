@@ -6,9 +6,7 @@ Rule: the same store, the same numbers and the same checks of the credential as 
 import asyncio
 from functools import partial
 
-import msgspec
-
-from adapters.base import LegRead, RawInbound, Reply, Wire
+from adapters.base import LegRead, RawInbound, Reply, Wire, problem
 from gateway.core import Core
 from gateway.directory import Mounted
 from gateway.live.adapter import Live, live_adapter
@@ -71,6 +69,4 @@ def _page(tx: Tx, leg: LegId, read: LegRead, urls: Urls) -> tuple[LegRow | None,
 
 def error(adapter: Live, raw: RawInbound, status: int, code: str) -> Reply:
     """With what belongs on every answer to this caller, or a browser could not read it."""
-    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
-    body = {"type": f"urn:throughline:{code}", "title": code, "status": status, "code": code}
-    return Reply(status, {**headers, **adapter.headers(raw)}, msgspec.json.encode(body))
+    return problem(status, code, {"cache-control": "no-store", **adapter.headers(raw)})

@@ -96,7 +96,7 @@ async def test_another_session_sees_nothing_of_it(tmp_path: Path) -> None:
 async def test_an_unknown_endpoint_and_a_plain_get_are_refused(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as place:
         async with place.http.get(f"{place.url}/live/nobody") as answer:
-            assert answer.status == 404
+            assert (answer.status, (await answer.json(content_type=None))["code"]) == (404, "unknown_endpoint")
         async with place.http.get(f"{place.url}/live/{ENDPOINT}", headers={"origin": SITE}) as answer:
             assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
 
