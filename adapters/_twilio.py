@@ -171,9 +171,9 @@ def _signed_params(raw: RawInbound, url: str) -> Form | None:
     if raw.method != "POST" or not raw.body:
         return Form() if raw.method in ("GET", "POST") and not raw.body else None
     kind = raw.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == FORM:
-        return form_of(raw)
     named = parse_qs(urlsplit(url).query).get("bodySHA256", [""])[0].lower()
+    if kind == FORM or not (kind or named):
+        return form_of(raw)
     return Form() if hmac.compare_digest(sha256(raw.body).hexdigest(), named) else None
 
 

@@ -138,6 +138,10 @@ GOOD: dict[str, RawInbound] = {
     "the second token": raw(URL, signature(URL, FIELDS, OLD_TOKEN), form(FIELDS)),
     "the signature over a URL without its fragment": raw(URL + "#rc=5&rp=all", signature(URL, FIELDS), form(FIELDS)),
     "a type with a parameter": raw(URL, signature(URL, FIELDS), form(FIELDS), type=f"{FORM}; charset=UTF-8"),
+    "a form that does not say what it is": raw(URL, signature(URL, FIELDS), form(FIELDS), type=None),
+    "JSON that does not say what it is": raw(
+        f"{APP}&bodySHA256={JSON_SHA}", "a9nBmqA0ju/hNViExpshrM61xv4=", JSON_BODY, type=None
+    ),
     "a POST of nothing": raw(URL, signature(URL)),
     "the hash in capitals": raw(
         f"{URL}&bodySHA256={JSON_SHA.upper()}",
@@ -206,7 +210,6 @@ FORGED: dict[str, RawInbound] = {
     "a GET with a body": raw(URL, signature(URL), BODY, method="GET"),
     "a PUT": raw(URL, SIGNATURE, BODY, method="PUT"),
     "a form that says it is text": raw(URL, SIGNATURE, BODY, type="text/plain"),
-    "a form that does not say what it is": raw(URL, SIGNATURE, BODY, type=None),
     "JSON that no hash covers": raw(URL, signature(URL), JSON_BODY, type="application/json"),
     "JSON of another hash": raw(JSON_URL, signature(JSON_URL), JSON_BODY + b" ", type="application/json"),
     "JSON under an empty hash": raw(

@@ -73,7 +73,6 @@ def test_a_request_that_is_almost_signed() -> None:
         "another method": other(GOOD, method="PUT"),
         "asked with a body": other(GOOD, method="GET"),
         "another content type": other(GOOD, headers={**GOOD.headers, "content-type": "application/json"}),
-        "no content type": other(GOOD, headers={"x-twilio-signature": GOOD.headers["x-twilio-signature"]}),
         "another algorithm named": signed_with(
             GOOD, GOOD.headers["x-twilio-signature"],
             **{"x-twilio-webhooks-signature-settings": "algorithm=HMAC_SHA256"},
@@ -87,6 +86,13 @@ def test_a_request_that_is_almost_signed() -> None:
 def test_a_token_that_is_being_replaced(token: str) -> None:
     pairs = list(fields(SpeechResult="hi", ToCity="").items())
     assert ADAPTER.verify(signed_with(GOOD, signature(GOOD.public_url, pairs, token))) is None
+
+
+def test_a_body_that_names_no_type_is_a_form() -> None:
+    """All of its fields are signed, so there is nothing to doubt."""
+    nameless = other(GOOD, headers={"x-twilio-signature": GOOD.headers["x-twilio-signature"]})
+    assert ADAPTER.verify(nameless) is None
+    check_refused(SUBJECT, other(nameless, body=GOOD.body + b"&Digits=1"))
 
 
 def test_a_get_is_signed_by_its_url() -> None:
