@@ -55,7 +55,7 @@ class Socket:
     __slots__ = (
         "_answering", "_closer", "_frames", "_hello", "_issued_at", "_kept", "_marks", "_messages", "_note", "_raw",
         "_sockets", "_transport", "_typing", "adapter", "heard_at", "leaving", "leg", "mounted", "peer", "pinged",
-        "sent", "session", "synced", "talk", "ws",
+        "sent", "session", "stood", "synced", "talk", "ws",
     )  # fmt: skip
 
     def __init__(self, sockets: "Sockets", mounted: Mounted, adapter: Live,
@@ -71,6 +71,8 @@ class Socket:
         self._issued_at: datetime | None = None
         self.sent = 0
         """The highest number of the leg's wire that was written."""
+        self.stood = 0
+        """The highest number of the leg's wire when it was bound."""
         self.synced = False
         self.leaving = False
         self._closer: asyncio.Task[None] | None = None
@@ -282,6 +284,7 @@ class Socket:
         view = LiveSession(address=bind.address, conversation_id=conversation, head=start.head, oldest=start.oldest)
         for frame in self.adapter.greet(view, self._sockets.clock.now()):
             await self.put(frame)
+        self.stood = start.head
         # Who says that he saw more than there is gets nothing twice, and what will come.
         self.sent = max(min(bind.resume_from or 0, start.head), start.oldest - 1, start.passed)
         if bind.since is not None and bind.since > self._sockets.clock.now():

@@ -15,6 +15,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from adapters.base import LiveLimits, Outcome, RawInbound, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
@@ -271,7 +273,7 @@ class Sockets:
 
     def shown(self, socket: Socket, line: Wire) -> bytes | None:
         try:
-            return socket.adapter.show(line)
+            return socket.adapter.show(replace(line, again=True) if line.seq <= socket.stood else line)
         except Exception:  # noqa: BLE001  because one line must not hide those behind it
             self.broken(socket.mounted, "show")
             return None
