@@ -5,7 +5,7 @@ from pathlib import Path
 from normalizer.envelope import ChoiceMade
 from normalizer.ids import AgentId
 from router.events import AgentReplied
-from tests.adapters.twilio_voice.test_end_to_end import Telephones, telephones
+from tests.adapters.twilio_voice.telephones import Telephones, telephones
 
 
 async def _press(them: Telephones, digits: str) -> None:
