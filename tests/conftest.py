@@ -23,6 +23,9 @@ MARKERS = {
 }  # fmt: skip
 """A test that uses the fixture carries the marker: `-m "not postgres"` needs no label by hand."""
 
+BROWSER_PATIENCE_MS = 40_000
+"""How long a page may take to show what is expected: the machine may be busy."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -101,5 +104,9 @@ def dovecot_server(dovecot_certificate: Path) -> Iterator[servers.Dovecot]:
 @pytest.fixture(scope="session")
 def chromium_path() -> Path:
     """The browser for playwright: `launch(executable_path=..., args=servers.chromium_arguments())`."""
+    from playwright.async_api import expect
+
+    # Here alone: it holds for every test of the process, in whatever order they run.
+    expect.set_options(timeout=BROWSER_PATIENCE_MS)
     with needs("a browser"):
         return servers.find_chromium()

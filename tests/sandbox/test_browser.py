@@ -14,8 +14,6 @@ from tests import servers
 from tests.sandbox.demo import Demo, demo, texts
 from tests.sandbox.test_host import PNG
 
-LIMIT_MS = 15_000
-USUAL_MS = 5_000
 RETURNS = "How long do I have to return something?"
 FRANCE = "Do you ship to France?"
 
@@ -28,9 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path, args=servers.chromium_arguments())
-        expect.set_options(timeout=LIMIT_MS)
         yield browser
-        expect.set_options(timeout=USUAL_MS)
         await browser.close()
 
 

@@ -124,7 +124,7 @@ async def test_late_receipts_come_once(running: Demo, monkeypatch: pytest.Monkey
 
 
 async def test_an_answer_that_is_held_back_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """The gateway gives up soon; the provider would go on for 30 s, and the server would wait 5 s for it."""
+    """The gateway gives up soon; the provider would go on for 30 s, and the server would wait for a minute."""
     hasty = {"THROUGHLINE_TRANSPORT__TIMEOUT_MS": "300", "THROUGHLINE_TRANSPORT__CONNECT_TIMEOUT_MS": "300"}
     loop = asyncio.get_running_loop()
     async with demo(tmp_path, **hasty) as running:
@@ -135,7 +135,7 @@ async def test_an_answer_that_is_held_back_does_not_hold_up_the_end(tmp_path: Pa
             while (await running.get("/sandbox/api"))["switches"]["faults"]:
                 await running.get("/sandbox/api/changes?after=-1")
         began = loop.time()
-    assert loop.time() - began < 4
+    assert loop.time() - began < 20
 
 
 async def test_who_waits_for_news_gets_them(running: Demo) -> None:

@@ -14,8 +14,6 @@ from playwright.async_api import Browser, Page, Route, async_playwright, expect
 from tests import servers
 from tests.sandbox.demo import Demo, demo
 
-LIMIT_MS = 15_000
-USUAL_MS = 5_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 PALE = """() => {
@@ -49,9 +47,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path, args=servers.chromium_arguments())
-        expect.set_options(timeout=LIMIT_MS)
         yield browser
-        expect.set_options(timeout=USUAL_MS)
         await browser.close()
 
 

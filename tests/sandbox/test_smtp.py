@@ -30,7 +30,7 @@ class Served:
 
     async def send(self, password: str | None = "secret") -> int:
         """The code of the answer."""
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, start_tls=False, timeout=5)
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, start_tls=False, timeout=20)
         try:
             async with client:
                 if password is not None:

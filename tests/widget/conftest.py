@@ -32,9 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-expect.set_options(timeout=15_000)  # the machine may be busy
-
-
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
@@ -79,7 +76,7 @@ class Chat:
         await self.state("live")
 
     async def state(self, wanted: str) -> None:
-        await expect(self.page.locator(".root")).to_have_attribute("data-state", wanted, timeout=15_000)
+        await expect(self.page.locator(".root")).to_have_attribute("data-state", wanted)
 
     @property
     def log(self) -> Locator:

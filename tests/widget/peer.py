@@ -24,6 +24,8 @@ CORS = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
 }
 
+PATIENCE_S = 40
+
 Frame = dict[str, Any]
 
 
@@ -79,7 +81,7 @@ class Peer:
             self.news.notify_all()
 
     async def until(self, ready: Callable[[], object]) -> None:
-        async with self.news, asyncio.timeout(15):
+        async with self.news, asyncio.timeout(PATIENCE_S):
             await self.news.wait_for(ready)
 
     async def until_heard(self, kind: str, count: int = 1) -> list[Frame]:

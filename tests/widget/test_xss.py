@@ -53,7 +53,7 @@ async def test_as_messages_of_the_assistant(chat: Chat) -> None:
     await chat.open()
     for text in TEXTS:
         await chat.peer.say(text)
-    await expect(chat.items).to_have_count(len(TEXTS), timeout=20_000)
+    await expect(chat.items).to_have_count(len(TEXTS))
     await check(chat)
 
 
@@ -63,7 +63,7 @@ async def test_as_messages_of_the_visitor_they_stand_as_they_were_written(chat: 
     for number, text in enumerate(TEXTS):
         frame = {"t": "msg", "id": f"v{number}", "from": {"kind": "visitor"}, "type": "text", "content": {"text": text}}
         await chat.peer.record(frame)
-    await expect(chat.items).to_have_count(len(TEXTS), timeout=20_000)
+    await expect(chat.items).to_have_count(len(TEXTS))
     await check(chat)
     shown = await chat.page.evaluate(
         "[...throughline.element.shadowRoot.querySelectorAll('.bubble')]"
@@ -101,7 +101,7 @@ async def test_as_choices_files_links_and_contacts(chat: Chat) -> None:
         await peer.show("image", {"name": text, "url": text, "text": text})
         await peer.show("location", {"name": text, "address": text, "url": text, "latitude": text, "longitude": text})
         await peer.show("contact", {"name": text, "organization": text, "phones": [text], "emails": [text]})
-    await expect(chat.items).to_have_count(5 * len(TEXTS), timeout=20_000)
+    await expect(chat.items).to_have_count(5 * len(TEXTS))
     titles = await chat.page.evaluate(
         "[...throughline.element.shadowRoot.querySelectorAll('button.choice')].map((one) => one.firstChild.textContent)"
     )

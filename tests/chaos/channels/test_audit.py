@@ -17,6 +17,7 @@ from tests.chaos.channels.line import Heard, Record, Said
 from tests.chaos.channels.lines import LINES
 from tests.chaos.channels.run import Plan, conduct
 
+pytestmark = pytest.mark.timeout(300)
 Spoil = Callable[[Database, Record], None]
 
 
