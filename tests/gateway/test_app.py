@@ -11,11 +11,11 @@ import pytest
 from gateway.app import open_house
 from gateway.store import intake
 from tests.gateway.house import config, running
-from tests.gateway.test_web import ENDPOINTS, SERVER, post
+from tests.gateway.test_web import ENDPOINTS, post
 
 
 def settings(folder: Path, **sections: Any) -> Any:
-    return config(folder, server=SERVER, sections={"endpoints": ENDPOINTS, **sections})
+    return config(folder, sections={"endpoints": ENDPOINTS, **sections})
 
 
 async def test_a_stop_processes_what_was_acknowledged(tmp_path: Path) -> None:
