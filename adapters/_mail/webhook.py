@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from adapters._mail import MailContext, MailLimits, carried, envelopes, read_mail
 from adapters._mail.addresses import normal_address
+from adapters._mail.compose import REFERENCES_MAX
 from adapters._mail.content import SENDS
 from adapters._mail.fate import Told, receipt
 from adapters._mail.renamed import renames
@@ -76,6 +77,7 @@ class HookConfig(SmtpConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             content_types=content_types,
             max_body_bytes=max_body_bytes,
             heavy=True,
+            recalls=REFERENCES_MAX,
             automatic_per_hour=self.automatic_per_hour,
         )
 

@@ -127,7 +127,7 @@ class LegView(Struct, frozen=True, kw_only=True):
     subject: str | None = None
     """Of the last message that came in over it, on channels that have one."""
     before: tuple[ExternalId, ...] = ()
-    """Ids of what was said over it before, either way, the oldest first, as far as they are told."""
+    """Ids of what was said over it before, either way, the oldest first (`Capabilities.recalls`)."""
 
 
 class CallContext(Struct, frozen=True, kw_only=True):
@@ -211,5 +211,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`parse` may take long: it runs in a process of its own, within `rooms.parse_timeout_ms`."""
     streams: bool = False
     """Answers are shown sentence by sentence while the AI writes them (see `Streams`)."""
+    recalls: int = 0
+    """A send is told the ids of so many messages before it over its leg (`LegView.before`)."""
     automatic_per_hour: int | None = None
     """So many automatic answers to one leg in an hour, then people take over: two machines may be talking."""

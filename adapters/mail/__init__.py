@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from adapters._mail.compose import REFERENCES_MAX
 from adapters._mail.content import SENDS
 from adapters._mail.sending import send, sender_of
 from adapters.base import (
@@ -28,7 +29,8 @@ from adapters.mail.parse import TYPE, files, parse
 from normalizer.envelope import Envelope
 from normalizer.ids import EndpointId
 
-CAPABILITIES = Capabilities(answers="stored", echo=True, text_limit=100_000, sends=SENDS, heavy=True)
+CAPABILITIES = Capabilities(answers="stored", echo=True, text_limit=100_000, sends=SENDS, heavy=True,
+                            recalls=REFERENCES_MAX)  # fmt: skip
 
 
 class MailAdapter:

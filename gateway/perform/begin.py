@@ -8,6 +8,7 @@ given it one, which it does for what nothing can withhold.
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.directory import Directory
 from gateway.perform import verdict
@@ -29,6 +30,8 @@ class Ready(Struct, frozen=True):
     reply_to: ExternalId | None
     seq: int | None = None
     """The envelope's place in the conversation."""
+    before: tuple[ExternalId, ...] = ()
+    """What was said over the leg before it, where the channel tells that; only from `begin`."""
 
 
 def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -> list[Ready]:
@@ -42,7 +45,8 @@ def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -
     ours = [held for held in complete if held.n in begun]
     _number(tx, ours, envelopes, legs, directory)
     replies = _replies(tx, ours, envelopes)
-    return [_ready(_begun(held), envelopes, legs, replies) for held in ours]
+    ready = [_ready(_begun(held), envelopes, legs, replies) for held in ours]
+    return [replace(one, before=_before(tx, one, directory)) for one in ready]
 
 
 def read(tx: Tx, sends: list[Held]) -> list[Ready]:
@@ -84,6 +88,14 @@ def _number(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow],
 def _live(directory: Directory, leg: LegRow) -> bool:
     found = directory.of(leg.channel_id)
     return found is not None and found[0].adapter.capabilities.live
+
+
+def _before(tx: Tx, ready: Ready, directory: Directory) -> tuple[ExternalId, ...]:
+    found = directory.of(ready.leg.channel_id)
+    most = 0 if found is None else found[0].adapter.capabilities.recalls
+    if not most or ready.seq is None:
+        return ()
+    return effects.said_before(tx, ready.held.conversation_id, ready.leg.id, ready.seq, most)
 
 
 def _replies(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow]) -> dict[EnvelopeId, ExternalId]:

@@ -90,7 +90,7 @@ class Calls(Struct, frozen=True, kw_only=True):
             now=now,
             account=account,
             hook_url=self.hooks + mounted.id,
-            leg=_view(ready.leg),
+            leg=_view(ready.leg, ready.before),
             echo_key=f"{ready.held.id}:{ready.held.step}",
             attempt=ready.held.attempts,
             step=ready.held.step,
@@ -142,11 +142,12 @@ def _line(ready: Ready, now: datetime) -> Wire:
     return Wire(seq=ready.leg.wire_head, envelope=replace(ready.envelope, seq=ready.seq), at=now)
 
 
-def _view(leg: LegRow) -> LegView:
+def _view(leg: LegRow, before: tuple[ExternalId, ...] = ()) -> LegView:
     return LegView(
         address=parse_address(leg.address),
         native_thread=leg.native_thread,
         window_until=None if leg.window_until is None else from_ms(leg.window_until),
         last_inbound=None if leg.last_inbound is None else ExternalId(leg.last_inbound),
         subject=leg.subject,
+        before=before,
     )

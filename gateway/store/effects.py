@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from gateway.store.schema import dedupe, external, parked
+from gateway.store.schema import dedupe, envelope, external, parked
 from gateway.store.statement import AnyOf, Statement, b, insert
 from gateway.store.tx import Tx
 from normalizer.envelope import Receipt, Status
-from normalizer.ids import ChannelId, EnvelopeId, ExternalId
+from normalizer.ids import ChannelId, ConversationId, EnvelopeId, ExternalId, LegId
 
 
 class Seen(NamedTuple):
@@ -90,6 +90,17 @@ _OF_ENVELOPES = Statement(
     ),
     "ids",
 )
+_SAID_BEFORE = Statement(
+    lambda d: sa.select(external.c.external_id)
+    .join_from(envelope, external, envelope.c.id == external.c.envelope_id)
+    .where(
+        envelope.c.conversation_id == b("conversation"), envelope.c.seq < b("seq"), envelope.c.leg_id == b("leg"),
+        envelope.c.kind == sa.literal_column("'message'"), external.c.channel_id == envelope.c.channel_id,
+    )
+    .order_by(envelope.c.seq.desc())
+    .limit(b("most")),
+    "conversation", "seq", "leg", "most",
+)  # fmt: skip
 _PARK = insert(parked, *Parked._fields)
 _PARKED = Statement(
     lambda d: sa.select(*(parked.c[name] for name in Parked._fields))
@@ -143,6 +154,11 @@ def raise_ranks(tx: Tx, rows: list[tuple[int, str | None, ChannelId, ExternalId]
 
 def of_envelopes(tx: Tx, ids: Iterable[EnvelopeId]) -> list[ExternalRow]:
     return [ExternalRow(*row) for row in tx.rows(_OF_ENVELOPES, (tx.many(ids),))]
+
+
+def said_before(tx: Tx, conversation: ConversationId, leg: LegId, seq: int, most: int) -> tuple[ExternalId, ...]:
+    """Of the last messages over the leg before this place, the oldest first."""
+    return tuple(row[0] for row in reversed(tx.rows(_SAID_BEFORE, (conversation, seq, leg, most))))
 
 
 def park(tx: Tx, rows: list[Parked]) -> None:

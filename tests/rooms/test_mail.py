@@ -42,6 +42,10 @@ class Server(MailServer):
         """Their Message-IDs."""
         return self._found(rb"(?m)^Message-ID:\s+(<\S+>)")
 
+    @property
+    def references(self) -> list[list[str]]:
+        return [re.sub(r"\s+", " ", one).split() for one in self._found(rb"(?ms)^References:(.*?)\r\n(?=\S)")]
+
     def _found(self, pattern: bytes) -> list[str]:
         matches = [re.search(pattern, one.original_content or b"") for one in self.mails]
         return [match[1].decode() for match in matches if match is not None]
@@ -109,6 +113,18 @@ async def test_a_mail_in_doubt_holds_no_other_thread(house: World, server: Serve
     await house.run()
     assert house.states() == [DOUBT, DONE]
     assert server.texts == ["re: question 1", "re: question 2"]
+
+
+async def test_a_mail_names_what_was_said_in_its_thread_and_nothing_else(house: World, server: Server) -> None:
+    for number, thread in ((1, 1), (2, 2), (3, 1), (4, 1)):
+        await joe_writes(house, number, thread)
+        await house.run()
+        house.clock.advance(HELD_S)
+        await house.run()
+    own = dict(zip(server.texts, server.names, strict=True))
+    assert server.references[-1][1:] == [  # after the name of the thread itself
+        "<1@x.example>", own["re: question 1"], "<3@x.example>", own["re: question 3"], "<4@x.example>",
+    ]  # fmt: skip
 
 
 async def test_a_copy_of_it_in_the_mailbox_ends_the_doubt_at_once(house: World, server: Server) -> None:
