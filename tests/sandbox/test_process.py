@@ -16,14 +16,23 @@ from tests.house import ROOT
 from tests.sandbox.demo import Demo, texts
 
 READY = "Ready: "
+PROGRAM = """
+import sys
+sys.path.insert(0, "{root}")
+from gateway.cli import main
+from gateway.sandbox import demo
+ports = iter({ports})
+demo.free_port = lambda host, wished: wished or next(ports)
+main(prog_name="throughline")
+"""
+"""Its ports are looked for before they are listened on: meanwhile another test must not get them."""
 
 
 @asynccontextmanager
 async def program(folder: Path, *arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The process and the address that it printed."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from gateway.cli import main; main(prog_name='throughline')"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", PROGRAM.format(root=ROOT, ports=[servers.free_port() for _ in range(3)]), *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
