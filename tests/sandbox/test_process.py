@@ -31,8 +31,9 @@ main(prog_name="throughline")
 @asynccontextmanager
 async def program(folder: Path, *arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The process and the address that it printed."""
+    code = PROGRAM.format(root=ROOT, ports=[servers.free_port() for _ in range(3)])
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM.format(root=ROOT, ports=[servers.free_port() for _ in range(3)]), *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", code, *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
