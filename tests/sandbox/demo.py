@@ -20,8 +20,8 @@ LIMIT_S = 60
 PATIENT = {
     "write_timeout_ms": 20_000, "call_outcome_ms": 5_000, "frame_outcome_ms": 5_000, "drain_timeout_ms": 60_000
 }  # fmt: skip
-"""A machine that others keep busy is not what a test asks about. Outcomes end sooner: what comes at the end of a test, when
-the rooms have stopped, waits for one.
+"""A machine that others keep busy is not what a test asks about. Outcomes end sooner: what comes at the end of a test,
+when the rooms have stopped, waits for one.
 """
 ANA = "351912345678"
 
