@@ -32,7 +32,7 @@ from tests.chaos.plan import (
 )
 
 HOUSE = Path(__file__).resolve().parents[2]
-START_LIMIT_S = 30.0
+START_LIMIT_S = 90.0
 STOP_LIMIT_S = 40.0
 TIED = """
 import os, sys

@@ -28,7 +28,7 @@ from tests.chaos.process import Process
 from tests.chaos.run import LIFE_LIMIT_S, STARTING, Lives
 
 CALM_S = 0.5
-SOURCES_S = 15.0
+SOURCES_S = 60.0
 AFTER_S = 0.1
 """How long after its work a life goes on at most."""
 
