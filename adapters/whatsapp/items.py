@@ -24,6 +24,7 @@ from normalizer.envelope import (
     Edit,
     Envelope,
     Failure,
+    MediaRef,
     Message,
     Party,
     Reaction,
@@ -335,6 +336,7 @@ def _forwarded(context: wire.Context | None) -> bool:
 def _referral(referral: wire.AdReferral | None) -> Referral | None:
     if referral is None:
         return None
+    shown = referral.image_url or referral.video_url or referral.thumbnail_url
     return Referral(
         source=referral.source_type,
         source_id=referral.source_id,
@@ -342,6 +344,7 @@ def _referral(referral: wire.AdReferral | None) -> Referral | None:
         headline=referral.headline,
         text=referral.body,
         click_id=referral.ctwa_clid,
+        media=MediaRef(url=shown) if shown else None,
     )
 
 

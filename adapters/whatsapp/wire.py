@@ -203,6 +203,9 @@ class AdReferral(Struct, frozen=True):
     source_type: str | None = None
     headline: str | None = None
     body: str | None = None
+    image_url: str | None = None
+    video_url: str | None = None
+    thumbnail_url: str | None = None
     ctwa_clid: str | None = None
 
 
