@@ -173,11 +173,15 @@ _VOID = Statement(
     ),
     "p_now",
 )  # fmt: skip
+_DECIDED = sa.and_(command.c.state == PARKED, command.c.step < b("p_steps"))
+"""A person was to decide whether it went out, and now the provider has told."""
 _ECHO = Statement(
     lambda d: sa.update(command)
     .values(
         echoed=sa.case((command.c.echoed < b("p_steps"), b("p_steps")), else_=command.c.echoed),
-        due_at=sa.case((command.c.state == DOUBT, b("p_now")), else_=command.c.due_at),
+        state=sa.case((_DECIDED, sa.literal_column(str(DOUBT))), else_=command.c.state),
+        due_at=sa.case((sa.or_(command.c.state == DOUBT, _DECIDED), b("p_now")), else_=command.c.due_at),
+        done_at=sa.case((_DECIDED, sa.cast(sa.null(), sa.BigInteger)), else_=command.c.done_at),
     )
     .where(command.c.id == b("p_id"))
     .returning(command.c.envelope_id, command.c.channel_id),

@@ -106,6 +106,25 @@ async def test_what_must_not_go_out_twice_is_parked_at_once(world: World) -> Non
     assert (world.states(), len(world.graph.sent)) == ([PARKED], 1)
 
 
+async def test_an_echo_that_comes_late_leaves_nothing_to_decide(world: World) -> None:
+    """Once a person was to look at it, the provider tells after all; and never does an echo of a step that was over."""
+    await world.post(text("in.1"))
+    await world.take_over()
+    await world.reply("", TEMPLATE)
+    await _interrupted(world)
+    await world.run()
+    world.clock.advance(21)
+    await world.run()
+    assert world.states() == [PARKED]
+    (command,) = world.commands("send")
+    await world.post(status("out.1", "delivered", echo=f"{command.id}:0"))
+    await world.run()
+    assert (world.states(), len(world.graph.sent), await world.statuses()) == ([DONE], 1, ["delivered"])
+    await world.post(status("out.1", "read", echo=f"{command.id}:0"))
+    await world.run()
+    assert (world.states(), len(world.graph.sent), await world.statuses()) == ([DONE], 1, ["read"])
+
+
 async def test_a_person_may_have_it_tried_once_more(world: World) -> None:
     await world.post(text("in.1"))
     await world.take_over()

@@ -216,6 +216,16 @@ def test_an_echo_that_came_first_leaves_nothing_to_wait_for(store: Store, state:
     assert [(held.n, held.state, held.echoed) for held in take(store)] == [(1, DOUBT, 1)]
 
 
+def test_an_echo_wakes_what_is_parked_for_that_step_and_nothing_that_is_over(store: Store) -> None:
+    states = (PARKED, PARKED, DONE, FAILED, SUPERSEDED, DEAD)
+    put(store, *(new_command(n, leg=f"l{n}", step=int(n == 2)) for n in range(1, 7)))
+    for held, state in zip(take(store), states, strict=True):
+        end(store, held, state)
+    for n in range(1, 7):
+        store.write_now(partial(outbox.echo, command_id=CommandId(f"cmd-{n}"), step=0))
+    assert [(held.n, held.state, held.echoed) for held in take(store)] == [(1, DOUBT, 1)]
+
+
 def test_echoes_count_the_furthest_step(store: Store) -> None:
     put(store, new_command(1))
     for step in (2, 0, 1):

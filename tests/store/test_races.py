@@ -278,7 +278,8 @@ async def test_a_deadlock_is_repeated_and_nobody_hears_of_it(nodes: tuple[Store,
                 both_have_one.wait(30)
 
     await asyncio.gather(nodes[0].write(partial(cross, side=0)), nodes[1].write(partial(cross, side=1)))
-    assert sorted(attempts) == [1, 2]
+    # The one that is repeated may meet the other once more before that one goes on.
+    assert sum(attempts) > 2
     found = nodes[0].write_now(lambda tx: threads.lock(tx, names))
     assert [one.head for one in found.values()] == [2, 2]
 
