@@ -152,7 +152,7 @@ async def test_a_replay_goes_at_the_pace_of_its_reader(tmp_path: Path) -> None:
 
 
 async def test_a_peer_that_says_nothing_any_more_is_pinged_and_then_closed(tmp_path: Path) -> None:
-    async with running(config(tmp_path, server={"socket_idle_ms": 500})) as place:
+    async with running(config(tmp_path, server={"socket_idle_ms": 1_000})) as place:
         alive = await place.tab()
         reader, writer = await handshake(place)
         seen = await reader.read(-1)
