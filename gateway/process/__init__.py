@@ -1,8 +1,8 @@
 """ROOM 2: gets intake rows under a claim, reads them, and settles them: envelopes, contacts, conversations, commands in
 one commit.
 
-Rule: what somebody waits for and webhooks are settled beside each other, the one one after the other and the other
-gathered: no call waits for a batch, and no batch for ever for calls.
+Rule: what somebody waits for (prompts) and webhooks have a loop each: no call waits for a batch, and no batch for ever
+for calls. A lane belongs to one of the two, so neither changes its order.
 Rule: commits follow arrival. An item that fails is repeated by itself and then dead with its reason; its lane goes on.
 Rule: trouble of the database is nobody's failure: the batch is kept and tried again.
 """
