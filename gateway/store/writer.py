@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -248,7 +248,11 @@ class Work:
         self._jobs: deque[Job] = deque()
         self._closed = False
         self._jobs_from = 0.0
-        """While rows of room 1 wait, no job starts before this time."""
+        """While rows of room 1 wait, no job has its turn before this time. Prompts need none, and short ones ride along
+        with the rows.
+        """
+        self._is_turn = True
+        """Of what was taken last."""
         self.watch: Watch | None = None
         self.taker: Taker | None = None
         self.handover: Handover | None = None
@@ -303,8 +307,10 @@ class Work:
             rows: list[Pending] = []
             if intake:
                 rows, self._rows = self._rows, []
-            turn = jobs and self._jobs and (not rows or self._jobs[0].is_prompt or self.time() >= self._jobs_from)
-            return rows, self._next() if turn else []
+            if not jobs or not self._jobs:
+                return rows, []
+            self._is_turn = not rows or self.time() >= self._jobs_from
+            return rows, self._next() if self._is_turn or self._jobs[0].is_prompt else self._riding()
 
     def _next(self) -> list[Job]:
         found = [self._jobs.popleft()]
@@ -312,8 +318,17 @@ class Work:
             found.append(self._jobs.popleft())
         return found
 
+    def _riding(self) -> list[Job]:
+        """What is short costs hardly more than the commit that the rows need anyway."""
+        found = list(islice((job for job in self._jobs if job.is_short), self._together))
+        for job in found:
+            self._jobs.remove(job)
+        return found
+
     def rested(self, began: float) -> None:
-        """A job is over: room 1 has the writer to itself for `RECEIVE_SHARE` times as long as it took."""
+        """Jobs whose turn it was are over: room 1 has the writer for `RECEIVE_SHARE` times as long as they took."""
+        if not self._is_turn:
+            return
         now = self.time()
         self._jobs_from = now + RECEIVE_SHARE * (now - began)
 

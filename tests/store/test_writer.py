@@ -16,7 +16,7 @@ from gateway.store.intake import LostClaim
 from gateway.store.migrate import upgrade
 from gateway.store.store import Store, StoreUnavailable, open_store, sqlite_engine
 from gateway.store.tx import Tx
-from gateway.store.writer import Watch
+from gateway.store.writer import RECEIVE_SHARE, Job, Pending, Watch, Work
 from normalizer.ids import IntakeId
 from tests.store.conftest import BOTH
 from tests.store.races import nobody_else_writes
@@ -336,6 +336,35 @@ async def test_trouble_of_the_database_is_everybodys_and_nothing_stays(sqlite_st
     results = await behind(sqlite_store, adding(1), troubled, rows=(2,))
     assert [type(one) for one in results] == [StoreUnavailable] * 3
     assert stored(sqlite_store) == []
+
+
+async def test_while_rows_wait_short_jobs_ride_along_and_put_no_long_one_off() -> None:
+    now = 0.0
+    work, future = Work(together=2), asyncio.get_running_loop().create_future()
+    work.watch = Watch(lambda: now, lambda _room, _seconds, _items: None)
+    row = [Pending(intake_row(1), future)]
+    first, long = (Job(intake.depth, future, items=99) for _ in range(2))
+    a, b, c = (Job(intake.depth, future) for _ in range(3))
+    prompt = Job(intake.depth, future, is_prompt=True)
+    work.add_job(first)
+    assert work.take(intake=True, jobs=True) == ([], [first])
+    now = 10.0
+    work.rested(began=0.0)
+    until = now + RECEIVE_SHARE * 10.0
+    for one in (long, a, b, c):
+        work.add_job(one)
+    for expected in ([a, b], [c], []):
+        work.add_rows(row)
+        assert work.take(intake=True, jobs=True) == (row, expected)
+        now += 1.0
+        work.rested(began=now - 1.0)
+    work.add_rows(row)
+    work.add_job(prompt)
+    assert work.take(intake=True, jobs=True) == (row, [prompt])
+    work.rested(began=now - 5.0)
+    now = until
+    work.add_rows(row)
+    assert work.take(intake=True, jobs=True) == (row, [long])
 
 
 async def test_jobs_on_postgresql_share_nothing(postgres_store: Store) -> None:
