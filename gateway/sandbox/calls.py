@@ -197,7 +197,10 @@ class Calls(Posting[Twilio]):
             case Interrupt(heard=heard):
                 self._interrupt(kept, heard)
             case HangUp():
+                doing = call.doing
                 call.hangs_up(now)
+                if isinstance(doing, Relaying):
+                    self._relays.end(doing.relay)
             case PickUp():
                 self.simulator.pick_up(call, now)
             case Colleague(status=status):

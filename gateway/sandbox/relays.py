@@ -16,12 +16,14 @@ from gateway.clock import Clock
 from gateway.sandbox.news import News
 
 CONNECT_S = 5.0
+Frames = asyncio.Queue[str | None]
+"""None: it is over, and the socket is closed."""
 
 
 class Relays:
     def __init__(self, simulator: Twilio, news: News, clock: Clock) -> None:
         self._simulator, self._news, self._clock = simulator, news, clock
-        self._frames: dict[str, asyncio.Queue[str]] = {}
+        self._frames: dict[str, Frames] = {}
         """By session: what is to be sent."""
         self._sockets: dict[str, asyncio.Task[None]] = {}
 
@@ -35,6 +37,11 @@ class Relays:
     def _closed(self, session: str, task: "asyncio.Task[None]") -> None:
         del self._sockets[session]
         self._news.changed()
+
+    def end(self, relay: Relay) -> None:
+        """The call is over, and its socket with it."""
+        if queue := self._frames.get(relay.sid):
+            queue.put_nowait(None)
 
     def send(self, relay: Relay, frames: Sequence[str]) -> None:
         """To nobody, when there is no socket."""
@@ -76,7 +83,7 @@ class Relays:
         return await session.ws_connect(URL(request.url, encoded=True), headers=headers)
 
     async def _talk(self, relay: Relay, socket: aiohttp.ClientWebSocketResponse) -> None:
-        queue = self._frames[relay.sid] = asyncio.Queue()
+        queue = self._frames[relay.sid] = Frames()
         self.send(relay, relay.opened(self._clock.now()))
         self._news.seen()
         speaking = asyncio.create_task(_speak(queue, socket))
@@ -90,6 +97,7 @@ class Relays:
             speaking.cancel()
 
 
-async def _speak(queue: "asyncio.Queue[str]", socket: aiohttp.ClientWebSocketResponse) -> None:
-    while True:
-        await socket.send_str(await queue.get())
+async def _speak(queue: Frames, socket: aiohttp.ClientWebSocketResponse) -> None:
+    while (frame := await queue.get()) is not None:
+        await socket.send_str(frame)
+    await socket.close()

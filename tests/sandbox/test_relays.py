@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from adapters.twilio_voice.simulator_doing import Relaying
 from adapters.twilio_voice.simulator_relay import Relay
+from gateway.live import sockets_of
 from gateway.sandbox.calls import Calls
 from tests.sandbox.demo import ANA, Demo, demo
 
@@ -28,8 +31,17 @@ async def test_a_lost_socket_is_the_session_s_end_and_the_next_one_is_another(ru
     assert (await running.ask("GET", "/readyz"))[0] == 200
 
 
+async def test_who_hangs_up_takes_his_socket_with_him(running: Demo) -> None:
+    """Or what is said to him afterwards would count as heard."""
+    await talking(running)
+    sockets = sockets_of(running.house.core)
+    assert len(sockets._all) == 1
+    await running.act("voice", type="hang_up")
+    async with asyncio.timeout(10):
+        await sockets._gone.wait()
+
+
 async def test_a_gateway_that_is_not_there_fails_the_session() -> None:
-    import asyncio
     from itertools import count
 
     from adapters.twilio_voice.simulator import Twilio
