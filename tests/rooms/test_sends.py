@@ -95,7 +95,8 @@ async def test_the_second_doubt_is_a_persons(world: World) -> None:
     assert (world.states(), len(world.graph.sent), await world.statuses()) == ([PARKED], 2, ["failed"])
 
 
-async def test_what_must_not_go_out_twice_is_parked_at_once(world: World) -> None:
+async def _parked(world: World) -> None:
+    """A template that may be out: a person is to decide about it."""
     await world.post(text("in.1"))
     await world.take_over()
     await world.reply("", TEMPLATE)
@@ -103,18 +104,16 @@ async def test_what_must_not_go_out_twice_is_parked_at_once(world: World) -> Non
     await world.run()
     world.clock.advance(21)
     await world.run()
+
+
+async def test_what_must_not_go_out_twice_is_parked_at_once(world: World) -> None:
+    await _parked(world)
     assert (world.states(), len(world.graph.sent)) == ([PARKED], 1)
 
 
 async def test_an_echo_that_comes_late_leaves_nothing_to_decide(world: World) -> None:
     """Once a person was to look at it, the provider tells after all; and never does an echo of a step that was over."""
-    await world.post(text("in.1"))
-    await world.take_over()
-    await world.reply("", TEMPLATE)
-    await _interrupted(world)
-    await world.run()
-    world.clock.advance(21)
-    await world.run()
+    await _parked(world)
     assert world.states() == [PARKED]
     (command,) = world.commands("send")
     await world.post(status("out.1", "delivered", echo=f"{command.id}:0"))
@@ -126,13 +125,7 @@ async def test_an_echo_that_comes_late_leaves_nothing_to_decide(world: World) ->
 
 
 async def test_a_person_may_have_it_tried_once_more(world: World) -> None:
-    await world.post(text("in.1"))
-    await world.take_over()
-    await world.reply("", TEMPLATE)
-    await _interrupted(world)
-    await world.run()
-    world.clock.advance(21)
-    await world.run()
+    await _parked(world)
     (command,) = world.commands("send")
     await world.store.write(lambda tx: outbox.revive(tx, CommandId(command.id), [PARKED]))
     await world.run()
