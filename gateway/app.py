@@ -39,7 +39,7 @@ from gateway.store.reads import highest_number
 from gateway.store.statement import SQLITE
 from gateway.store.store import Store, StoreUnavailable, open_store
 from gateway.store.tx import Tx
-from gateway.store.writer import Watch
+from gateway.store.work import Watch
 from gateway.transport import Transport
 from gateway.wake import Wake
 from gateway.web import make_app

@@ -15,14 +15,14 @@ from msgspec import Struct
 from adapters.base import Refused, SendError, Throttled, Unavailable
 from gateway.clock import Clock, Ids
 from gateway.directory import Directory
-from gateway.perform import doubt, verdict
+from gateway.perform import doubt, fetched, verdict
 from gateway.perform.ask import Asker, decode
 from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
 from gateway.perform.calls import NO_CHANNEL, Calls
 from gateway.perform.outcome import write_fact, write_sent
 from gateway.perform.stream import Speaker
-from gateway.store import outbox, threads
+from gateway.store import outbox
 from gateway.store.outbox import Held, Settled
 from gateway.store.reads import get_leg
 from gateway.store.schema import DOUBT, DUE
@@ -30,11 +30,10 @@ from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.transport import RateLimiter, RetryPolicy
 from gateway.wake import Wake
-from normalizer import codec
-from normalizer.envelope import MediaRef, media_parts
+from normalizer.envelope import MediaRef
 from normalizer.ids import ChannelId
 from router.commands import Command, FetchMedia, Mark
-from router.events import AiAnswered, AiGaveUp, Fact, MediaStored
+from router.events import AiAnswered, AiGaveUp, Fact
 
 KINDS = ("send", "mark", "ask_ai", "fetch_media")
 _decode = msgspec.json.Decoder(Command).decode
@@ -84,7 +83,7 @@ class Performer:
     ) -> None:
         self._store, self._calls, self._asker, self._limiter = store, calls, asker, limiter
         self._clock, self._ids, self._wake, self._settings = clock, ids, wake, settings
-        self._owner, self._report = owner, report
+        self._owner, self._listener = owner, report
         self._speaker = Speaker(store, asker, wake.streams) if asker is not None else None
         self._batcher = Batcher(store)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,8 +110,9 @@ class Performer:
         free = self._settings.concurrency - len(self._tasks) if self._running and not self._stopping else 0
         for one in held[: max(0, free)]:
             self._task(one, self._work(one))
-        self._handed += held[max(0, free) :]
-        self._wake.outbox.ring()
+        if waiting := held[max(0, free) :]:
+            self._handed += waiting
+            self._wake.outbox.ring()
 
     async def run(self) -> None:
         self._running = True
@@ -189,7 +189,21 @@ class Performer:
     def _task(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guarded(held, work))
         self._tasks.add(task)
-        task.add_done_callback(lambda _: self._wake.outbox.ring())
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """One that failed stays for the round, which fails with it."""
+        was_full = len(self._tasks) >= self._settings.concurrency
+        if not task.cancelled() and task.exception() is None:
+            self._tasks.discard(task)
+        if was_full or self._handed or task in self._tasks:
+            self._wake.outbox.ring()
+
+    def _report(self, performed: Performed) -> None:
+        """A send may have been what the next one waited for, and what is to be tried again is due at its own time."""
+        if performed.held.kind == "send" or performed.state in (DUE, DOUBT):
+            self._wake.outbox.ring()
+        self._listener(performed)
 
     async def _guarded(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         """A defect (an adapter's, an engine's) costs this command alone: repeated by its own count, then failed."""
@@ -348,7 +362,7 @@ class Performer:
     async def _fetch(self, held: Held) -> None:
         command = _decode(held.payload)
         assert isinstance(command, FetchMedia)
-        media = await self._store.read(lambda tx: _media_of(tx, command))
+        media = await self._store.read(lambda tx: fetched.media_of(tx, command))
         if media is None or media.stored is not None:
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.done(held, tx.now())]))
             return
@@ -358,37 +372,18 @@ class Performer:
             await self._not_fetched(held, command, media, error)
             return
         kept = msgspec.structs.replace(media, stored=got.stored, sniffed=got.mime, size=got.size)
-        await self._tell(held, self._stored(held, command, kept), "stored")
+        await self._tell(held, fetched.stored(held, command, kept), "stored")
 
     async def _not_fetched(self, held: Held, command: FetchMedia, media: MediaRef, error: SendError) -> None:
         """Tried again while there is hope; the message stands in any case."""
         tried = held._replace(attempts=held.attempts + 1)
         policy = msgspec.structs.replace(self._settings.retry, repeat_uncertain=True)
         settled = verdict.after_error(
-            tried, _certain(error), NO_CHANNEL, policy, self._store.now(), self._ids.fraction()
+            tried, fetched.certain(error), NO_CHANNEL, policy, self._store.now(), self._ids.fraction()
         )
         if settled.state == DUE:
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
             self._report(Performed(held, error.code, settled.state))
             return
         lost = msgspec.structs.replace(media, failed=error.code)
-        await self._tell(held, self._stored(held, command, lost), error.code)
-
-    @staticmethod
-    def _stored(held: Held, command: FetchMedia, media: MediaRef) -> MediaStored:
-        return MediaStored(command_id=held.id, conversation_id=held.conversation_id, envelope_id=command.envelope_id,
-                           place=command.place, media=media)  # fmt: skip
-
-
-def _certain(error: SendError) -> SendError:
-    """Fetching twice does no harm, so a doubt is none."""
-    error.certain = True
-    return error
-
-
-def _media_of(tx: Tx, command: FetchMedia) -> MediaRef | None:
-    row = threads.get_envelopes(tx, [command.envelope_id]).get(command.envelope_id)
-    if row is None:
-        return None
-    parts = dict(media_parts(codec.decode(row.content).body))
-    return parts[command.place].media if command.place in parts else None
+        await self._tell(held, fetched.stored(held, command, lost), error.code)

@@ -3,7 +3,8 @@
     engine -> held to the end of a sentence -> guards -> is it still wanted? -> the leg hears it
 
 Rule: the last look before a sentence leaves is into the store: the holder's epoch and the turn that is asked about.
-Never into memory, so that a person who took over anywhere is never talked over.
+Never into memory, so that a person who took over anywhere is never talked over. For the first sentence the look that
+came with the turn is that look, while it is fresh.
 Rule: nothing is heard of an answer before its engine has said how sure it is; an engine that says so at the end is
 heard at the end.
 Rule: what was heard is told once in any case, in the fact that re-enters. A question of which something was heard is
@@ -31,6 +32,10 @@ from router.commands import AskAi
 from router.events import AiAnswered, AiGaveUp, spoken_id
 
 LOOK_S = 0.2
+FRESH_S = 0.02
+"""The look that came with the turn is good for so long: an engine that answers at once needs no second one."""
+KEEP_AFTER_S = 0.01
+"""What is told within this time of its first word is kept by that alone."""
 
 Guard = Callable[[str], str | None]
 """Gets a sentence and gives it back as it may be heard. None: it may not, and people take over."""
@@ -113,8 +118,12 @@ class Speech:
         """The beginning of it that was heard."""
         self._waiting = ""
         """The end of it that is held."""
-        self._sure = self._deaf = self._over = False
+        self._sure = self._deaf = self._over = self._is_kept = False
+        self._fresh_until = 0.0
+        """By the loop's time."""
         self._keeping: asyncio.Task[None] | None = None
+        self._is_told = asyncio.Event()
+        """Set when nothing follows: what was heard is about to be told."""
 
     @property
     def is_empty(self) -> bool:
@@ -127,6 +136,7 @@ class Speech:
             turn, wanted = await self._asker.turn(self.held, self.command)
             if not wanted:
                 raise Unwanted
+            self._fresh_until = asyncio.get_running_loop().time() + FRESH_S
             async with aclosing(self._asker.engine.answer(turn)) as events:
                 async for event in events:
                     match event:
@@ -145,6 +155,7 @@ class Speech:
                 async with asyncio.timeout(LOOK_S):
                     await self._stream.bell.wait()
             self._stream.bell.clear()
+            self._fresh_until = 0.0
             with suppress(StoreUnavailable):
                 if not await self._is_wanted():
                     return
@@ -177,7 +188,7 @@ class Speech:
         """What can not be looked after, or is heard by nobody, goes the way of any message when all is written."""
         allowed = self._guarded(sentence)
         try:
-            if not await self._is_wanted():
+            if not (self._is_fresh() or await self._is_wanted()):
                 raise Unwanted
         except StoreUnavailable:
             self._deaf = True
@@ -190,6 +201,12 @@ class Speech:
             return
         self._note()
 
+    def _is_fresh(self) -> bool:
+        """Once, and not after anything happened in the conversation."""
+        until, self._fresh_until = self._fresh_until, 0.0
+        is_quiet = not (self._stream.cut or self._stream.bell.is_set())
+        return is_quiet and asyncio.get_running_loop().time() < until
+
     def _note(self) -> None:
         """Beside the talk."""
         if self._keeping is None or self._keeping.done():
@@ -197,13 +214,23 @@ class Speech:
 
     async def _keep(self) -> None:
         """As often as there is something new, one write after the other."""
-        kept = None
+        if not self._is_kept and await self._is_soon_told():
+            return
+        self._is_kept, kept = True, None
         while (said := Spoken(self.spoken.strip(), self._over)) != kept:
             with suppress(StoreUnavailable):
                 await self._store.write(partial(spoken.keep, held=self.held, said=said))
             kept = said
 
+    async def _is_soon_told(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEEP_AFTER_S):
+                return await self._is_told.wait()
+        return False
+
     async def kept(self) -> None:
+        """Nothing follows: what is not being kept by now is told as soon."""
+        self._is_told.set()
         if self._keeping is not None:
             await asyncio.wait((self._keeping,))
 

@@ -17,13 +17,13 @@ from msgspec import Struct
 
 from gateway.clock import MS_SHIFT
 from gateway.process.apart import Apart, NotNow
-from gateway.process.hands import Hands, is_prompt
+from gateway.process.hands import Hands
 from gateway.process.identify import Raced
 from gateway.process.prepare import Item, Preparer
 from gateway.process.settle import Done, Rules, settle
 from gateway.store import intake
 from gateway.store.handover import Arrived, Taker
-from gateway.store.intake import Claimed, Dead, IntakeRow, LostClaim
+from gateway.store.intake import Claimed, Dead, IntakeRow, LostClaim, is_prompt
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.wake import Wake

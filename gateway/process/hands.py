@@ -7,7 +7,7 @@ Rule: a row whose lease is nearly over is not begun any more.
 
 from collections import deque
 
-from gateway.store.intake import Claimed
+from gateway.store.intake import Claimed, is_prompt
 
 Waiting = deque[tuple[Claimed, int]]
 
@@ -66,8 +66,3 @@ class Hands:
         self._webhooks.clear()
         self.bytes = 0
         return rows
-
-
-def is_prompt(row: Claimed) -> bool:
-    """A fact of ours, or from a session of its own."""
-    return row.lane != row.endpoint_id

@@ -42,6 +42,11 @@ class Claimed(NamedTuple):
     wants_outcome: bool
 
 
+def is_prompt(row: IntakeRow | Claimed) -> bool:
+    """A fact of ours, or from a session of its own: somebody may wait for it."""
+    return row.lane != row.endpoint_id
+
+
 class Leased(NamedTuple):
     """A row that is claimed from the start."""
 

@@ -22,7 +22,8 @@ from gateway.store.handover import Handover, Taker
 from gateway.store.intake import IntakeRow
 from gateway.store.statement import POSTGRESQL, SQLITE, Database
 from gateway.store.tx import Tx
-from gateway.store.writer import TOGETHER, Job, Pending, StoreUnavailable, Work, Writer, transact
+from gateway.store.work import TOGETHER, Job, Pending, StoreUnavailable, Work
+from gateway.store.writer import Writer, transact
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 5

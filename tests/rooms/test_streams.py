@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.engines.base import EngineUnavailable
-from gateway.perform import Performer, PerformSettings
+from gateway.perform import Performer, PerformSettings, stream
 from gateway.perform.stream import Speaker
 from gateway.store import outbox
 from gateway.store.schema import DONE, SUPERSEDED
@@ -20,7 +20,7 @@ from normalizer.envelope import Message, Status
 from normalizer.ids import AgentId
 from router.conversation import Agent, Ai, Queue
 from tests.rooms import line
-from tests.rooms.engine import writes
+from tests.rooms.engine import Writes, writes
 from tests.rooms.line import Ear
 from tests.rooms.talk import CALLER, breaks, ends, kept, says, speaking, wire
 from tests.rooms.world import World
@@ -172,6 +172,36 @@ async def test_before_anything_was_heard_a_takeover_leaves_no_trace(world: World
         await world.take_over()
     assert (ear.heard, await world.talk(), world.states("ask_ai")) == ([], ["customer: ?"], [SUPERSEDED])
     assert world.states("send") == []
+
+
+async def test_an_engine_that_answers_at_once_needs_no_second_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that came with the turn is a moment old."""
+    monkeypatch.setattr(stream, "FRESH_S", 60.0)
+    monkeypatch.setattr(stream, "asked_about", lambda *_: pytest.fail("looked again"))
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("One."))
+    await says(world, "1", "?")
+    await world.run()
+    assert ear.heard == ["One."]
+
+
+@pytest.mark.parametrize(("fresh_s", "rings"), [(0.0, False), (60.0, True)])
+async def test_one_that_took_its_time_does_and_so_does_one_after_a_takeover(
+    world: World, monkeypatch: pytest.MonkeyPatch, fresh_s: float, rings: bool
+) -> None:
+    monkeypatch.setattr(stream, "FRESH_S", fresh_s)
+    monkeypatch.setattr(stream, "LOOK_S", 60.0)
+    ear, gate = Ear(world.wake.streams), asyncio.Event()
+    world.engine.then(writes(gate, "One."))
+    await says(world, "1", "?")
+    async with speaking(world):
+        if not rings:
+            world.wake.streams.look = lambda conversation: None  # type: ignore[method-assign]
+        await world.take_over()
+        gate.set()
+    assert (ear.heard, await world.talk()) == ([], ["customer: ?"])
 
 
 async def test_a_rest_that_was_not_heard_is_fenced(world: World) -> None:
@@ -332,6 +362,27 @@ async def test_what_room_2_has_just_committed_starts_at_once_as_far_as_there_is_
     assert (len(world.performer._tasks), len(world.performer._handed)) == (2, 1)
     await world.run()
     assert world.states("ask_ai") == [DONE] * 3
+
+
+@pytest.mark.parametrize(
+    ("engine", "is_looked"),
+    [(writes("One."), False), (writes(RuntimeError("a defect")), True)],
+    ids=["answered", "again"],
+)
+async def test_an_answer_makes_nothing_due_and_what_is_tried_again_does(
+    world: World, engine: Writes, is_looked: bool
+) -> None:
+    """A look into the outbox is a transaction, and somebody is on the line."""
+    Ear(world.wake.streams)
+    world.engine.then(engine)
+    await says(world, "1", "?")
+    held = await world.store.write(lambda tx: outbox.claim(tx, "node", ["ask_ai"], lease_ms=30_000, most=64))
+    world.performer._running = True
+    await world.wake.outbox.wait(0)
+    world.performer._hand(held)
+    await asyncio.gather(*world.performer._tasks)
+    await asyncio.sleep(0)
+    assert await world.wake.outbox.wait(0) is is_looked
 
 
 async def test_who_stops_starts_nothing_more(world: World) -> None:

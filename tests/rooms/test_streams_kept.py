@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from gateway.perform import stream
 from gateway.store import spoken
 from gateway.store.schema import DONE, SUPERSEDED
 from gateway.store.spoken import Spoken
@@ -35,10 +38,13 @@ async def test_what_was_heard_before_the_end_of_the_process_leads_what_is_heard_
 async def test_a_whole_answer_is_not_asked_for_again(world: World) -> None:
     """All of it was heard; the process ended before that was told."""
     ear = Ear(world.wake.streams)
-    world.engine.then(writes("One. Two."))
+    rest = asyncio.Event()
+    world.engine.then(writes("One. Two", rest, "."))
     await says(world, "1", "?")
     world.performer._tell = _never_tells  # type: ignore[assignment]
     working = asyncio.create_task(world.performer.drain())
+    await kept(world, Spoken("One."))
+    rest.set()
     await kept(world, Spoken("One. Two.", whole=True))
     await ends(world, working)
     await world.run()
@@ -86,10 +92,13 @@ async def test_what_was_heard_before_the_end_of_the_process_is_told_though_nobod
 
 async def test_an_answer_that_was_heard_to_its_end_is_one_though_the_engine_is_given_up(world: World) -> None:
     Ear(world.wake.streams)
-    world.engine.then(writes("One. Two."))
+    rest = asyncio.Event()
+    world.engine.then(writes("One. Two", rest, "."))
     await says(world, "1", "?")
     world.performer._tell = _never_tells  # type: ignore[assignment]
     working = asyncio.create_task(world.performer.drain())
+    await kept(world, Spoken("One."))
+    rest.set()
     await kept(world, Spoken("One. Two.", whole=True))
     await ends(world, working)
     await breaks(world)
@@ -115,8 +124,19 @@ async def test_what_somebody_is_saying_when_the_engine_is_given_up_he_tells_hims
     assert (ear.heard, len(world.engine.turns)) == (["One."], 1)
 
 
-async def test_nothing_waits_for_what_is_kept(world: World) -> None:
+async def test_what_is_told_at_once_is_not_kept_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "KEEP_AFTER_S", PATIENCE_S)
+    monkeypatch.setattr(spoken, "keep", lambda *_: pytest.fail("a write too many"))
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("One. Two."))
+    await says(world, "1", "?")
+    await world.run()
+    assert (ear.heard, await world.talk()) == (["One.", " Two."], ["customer: ?", "ai: One. Two."])
+
+
+async def test_nothing_waits_for_what_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next sentence is heard while the write of the one before it has not come back."""
+    monkeypatch.setattr(stream, "KEEP_AFTER_S", 0.0)
     ear, gate = Ear(world.wake.streams), asyncio.Event()
     write, hear = world.store.write, ear._hear
 

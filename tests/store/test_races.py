@@ -16,7 +16,8 @@ from gateway.store import effects, intake, outbox, people, threads
 from gateway.store.schema import DONE
 from gateway.store.store import Store, open_store
 from gateway.store.tx import Tx
-from gateway.store.writer import RETRIES, StoreUnavailable
+from gateway.store.work import StoreUnavailable
+from gateway.store.writer import RETRIES
 from normalizer.ids import ContactId, ConversationId, EnvelopeId, MatchKey
 from tests.store.races import Running, until_blocked
 from tests.store.rows import (

@@ -16,7 +16,7 @@ from gateway.store.intake import LostClaim
 from gateway.store.migrate import upgrade
 from gateway.store.store import Store, StoreUnavailable, open_store, sqlite_engine
 from gateway.store.tx import Tx
-from gateway.store.writer import RECEIVE_SHARE, Job, Pending, Watch, Work
+from gateway.store.work import RECEIVE_SHARE, Job, Pending, Watch, Work
 from normalizer.ids import IntakeId
 from tests.store.conftest import BOTH
 from tests.store.races import nobody_else_writes
