@@ -154,6 +154,7 @@ async def open_house(config: Config, *, clock: Clock | None = None) -> AsyncIter
             writers=config.store.writers,
             readers=config.store.readers,
             write_timeout_ms=config.server.write_timeout_ms,
+            gather_ms=config.rooms.receive_gather_ms,
         )
         stack.push_async_callback(store.close)
         media = MediaStore(data_dir, config.media, clock)

@@ -86,6 +86,10 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Rooms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How work is claimed, repeated and given up."""
 
+    receive_gather_ms: Annotated[
+        Whole,
+        Meta(description="While people talk to us, webhooks are committed no sooner than so long after those before."),
+    ] = 20
     process_batch: Annotated[
         Positive, Meta(description="Most messages in one transaction of room 2 while room 1 waits for the writer.")
     ] = 64

@@ -92,7 +92,7 @@ class Processor:
     def _taker(self) -> Taker:
         settings = self._settings
         return Taker(owner=self._owner, lease_ms=settings.lease_ms, takes=self._takes, has_room=self._has_room,
-                     give=self._given, look=self._wake.intake.ring)  # fmt: skip
+                     give=self._given, look=self._wake.intake.ring, settle=self._settle_at_once)  # fmt: skip
 
     def _has_room(self) -> bool:
         """Asked on the writer's thread."""
@@ -283,6 +283,8 @@ class Processor:
         """On the writer's thread: nothing came between that commit and this, so that what was found is in our hands
         before what is handed over next.
         """
+        if self._handover is not None:
+            self._handover.gives(found.rows)
         if self._handover is not None and found.left is not None:
             self._handover.found(found.left)
         loop.call_soon_threadsafe(self._found, found.rows)
@@ -330,6 +332,12 @@ class Processor:
         started = tx.now()
         done = settle(tx, part, self._rules)
         return done, tx.now() - started
+
+    def _settle_at_once(self, tx: Tx, rows: list[Claimed]) -> Callable[[], None]:
+        """On the writer's thread, in the transaction that stores them."""
+        return partial(
+            self._tell, settle(tx, [item for row in rows for item in self._preparer.items(row)], self._rules)
+        )
 
     async def _one_by_one(self, part: list[Item], error: Exception) -> None:
         if len(part) > 1:

@@ -4,21 +4,32 @@ Rule: only where one process serves, on its one writer thread (SQLite): nobody e
       lane stays true until this thread writes again.
 Rule: a lane is handed over only while nothing of it waits in the table: else what is new would overtake what is old.
 Rule: what was handed over and is lost is like a claim that is lost: it comes again when its lease is over.
+Rule: what somebody waits for is settled by the very commit that stores it, as long as nothing like it was handed over
+      before and is not settled yet: prompts are settled in the order in which they came, whatever their lanes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.clock import MS_SHIFT
-from gateway.store.intake import Claimed, IntakeRow, Leased
+from gateway.store.intake import Claimed, IntakeRow, Leased, is_prompt
+from normalizer.ids import IntakeId
+
+if TYPE_CHECKING:
+    from gateway.store.tx import Tx
 
 Arrived = IntakeRow | Claimed
 AHEAD_MS = 1_000
 """Ids run ahead of the clock in a burst, and after it went back; what is due later than this is for later."""
+AT_ONCE = 8
+"""No more prompts are settled by the commit that stores them: neighbours wait for it."""
 
 
-class Taker(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Taker:
     """Room 2, to the store."""
 
     owner: str
@@ -30,6 +41,10 @@ class Taker(Struct, frozen=True, kw_only=True):
     give: Callable[[list[Claimed]], None]
     look: Callable[[], None]
     """Something waits in the table. Both are called on the loop, after the commit and in the order of the commits."""
+    settle: Callable[[Tx, list[Claimed]], Callable[[], None]] | None = None
+    """Settles rows in the transaction that stores them, on the writer's thread, and gives what is to be called on the
+    loop once it is committed. Any error: they are handed over like all others.
+    """
 
 
 class Handover:
@@ -39,6 +54,8 @@ class Handover:
         self._taker = taker
         self._waiting: set[str] | None = None
         """Lanes of which something may wait in the table. None: any."""
+        self._unsettled: set[IntakeId] = set()
+        """Prompts that room 2 has, or had when its claim was lost."""
 
     def split(self, rows: Sequence[IntakeRow], now: int) -> tuple[list[IntakeRow], list[Leased]]:
         """(those that wait in the table, those that are handed over when they are committed)."""
@@ -74,3 +91,19 @@ class Handover:
     def found(self, rows: Iterable[IntakeRow]) -> None:
         """These wait in the table, or others of their lanes, and nothing else."""
         self._waiting = {row.lane for row in rows if self._taker.takes(row)}
+
+    def at_once(self, tx: Tx, beside: Sequence[Tx]) -> list[Claimed]:
+        """Of what the transaction hands over, what it may settle itself. `beside`: they share its commit."""
+        before = {row.id for one in beside for row in one.handed if is_prompt(row)} | self._unsettled
+        if before.difference(tx.settled, *(one.settled for one in beside)):
+            return []
+        prompts = [row for row in tx.handed if is_prompt(row)]
+        return prompts if len(prompts) <= AT_ONCE else []
+
+    def committed(self, tx: Tx) -> None:
+        self.gives(tx.handed)
+        self._unsettled.difference_update(tx.settled)
+
+    def gives(self, rows: Iterable[Claimed]) -> None:
+        """Room 2 has these from now on."""
+        self._unsettled.update(row.id for row in rows if is_prompt(row))

@@ -194,11 +194,13 @@ def left(tx: Tx, upto: int) -> list[IntakeRow]:
 def finish(tx: Tx, rows: list[tuple[IntakeId, int]]) -> None:
     """The rows (id, epoch) are done. Raises LostClaim."""
     fenced(tx.run_many(_FINISH, rows), len(rows))
+    tx.settled += [id for id, _ in rows]
 
 
 def answer(tx: Tx, row: IntakeId, epoch: int, outcome: bytes) -> None:
     """Done, and kept for a while with what came of it."""
     fenced(tx.run(_ANSWER, (outcome, row, epoch)), 1)
+    tx.settled.append(row)
 
 
 def progress(tx: Tx, row: IntakeId, epoch: int, next_index: int) -> None:

@@ -42,9 +42,9 @@ class Store:
     """Made by `open_store`. `write` is one transaction on a writer thread, `read` one on a reader thread."""
 
     def __init__(self, engine: sa.Engine, database: Database, clock: ClockLike, *, writers: int, readers: int,
-                 write_timeout_ms: int, lock: IO[str] | None) -> None:  # fmt: skip
+                 write_timeout_ms: int, gather_ms: int, lock: IO[str] | None) -> None:  # fmt: skip
         self.engine, self.database = engine, database
-        self.work = Work(TOGETHER if database is SQLITE else 1)
+        self.work = Work(TOGETHER if database is SQLITE else 1, gather_ms / 1000)
         self._arrived: list[Pending] = []
         self._clock, self._lock, self._timeout = clock, lock, write_timeout_ms / 1000
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
@@ -200,16 +200,17 @@ class Checkpointer:
 
 
 def open_store(url: str, clock: ClockLike, *, data_dir: Path | None = None, writers: int = 4, readers: int = 4,
-               write_timeout_ms: int = 1_500, serving: bool = True) -> Store:  # fmt: skip
-    """`serving`: take the lock on `data_dir` (SQLite). Raises DataDirLocked, StoreUnavailable."""
+               write_timeout_ms: int = 1_500, gather_ms: int = 20, serving: bool = True) -> Store:  # fmt: skip
+    """`serving`: take the lock on `data_dir` (SQLite). `gather_ms`: see `Work`. Raises DataDirLocked, StoreUnavailable."""
     if not url.startswith("sqlite"):
         engine = sa.create_engine(url, pool_size=writers + readers + 2, pool_pre_ping=False)
         offset = _server_offset(engine, clock)
         return Store(engine, POSTGRESQL, OffsetClock(clock, offset), writers=writers, readers=readers,
-                     write_timeout_ms=write_timeout_ms, lock=None)  # fmt: skip
+                     write_timeout_ms=write_timeout_ms, gather_ms=gather_ms, lock=None)  # fmt: skip
     lock = _lock(data_dir) if serving and data_dir is not None else None
     engine = sqlite_engine(url, readers)
-    return Store(engine, SQLITE, clock, writers=1, readers=readers, write_timeout_ms=write_timeout_ms, lock=lock)
+    return Store(engine, SQLITE, clock, writers=1, readers=readers, write_timeout_ms=write_timeout_ms,
+                 gather_ms=gather_ms, lock=lock)  # fmt: skip
 
 
 def sqlite_engine(url: str, readers: int = 4) -> sa.Engine:

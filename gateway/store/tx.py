@@ -12,12 +12,13 @@ from gateway.store.statement import Database, Row, Statement
 if TYPE_CHECKING:
     from gateway.store.handover import Arrived, Handover
     from gateway.store.intake import Claimed, IntakeRow, Leased
+    from normalizer.ids import IntakeId
 
 
 class Tx:
     """Lives as long as its transaction. `now()` is the store's clock in milliseconds, the same for every node."""
 
-    __slots__ = ("_connection", "_database", "_handover", "handed", "left", "now")
+    __slots__ = ("_connection", "_database", "_handover", "handed", "left", "now", "settled", "then")
 
     def __init__(
         self, connection: Connection, database: Database, now: Callable[[], int], handover: Handover | None = None
@@ -28,6 +29,10 @@ class Tx:
         """What room 2 gets when this is committed."""
         self.left = False
         """Something new waits for it in the intake."""
+        self.settled: list[IntakeId] = []
+        """Rows of the intake that are over with this commit, or back in the table."""
+        self.then: Callable[[], None] | None = None
+        """Called on the loop when this is committed."""
 
     def arrive(self, rows: Sequence[IntakeRow]) -> tuple[Sequence[IntakeRow], Sequence[Leased]]:
         """New in the intake: (what waits to be claimed, what is leased to room 2 already)."""
@@ -42,8 +47,23 @@ class Tx:
     def leave(self, rows: Sequence[Arrived]) -> None:
         """These are about to be in the intake, claimed by nobody."""
         self.left = True
+        self.settled += [row.id for row in rows]
         if self._handover is not None:
             self._handover.waits(rows)
+
+    def settle(self, settle: Callable[[Tx, list[Claimed]], Callable[[], None]], rows: list[Claimed]) -> None:
+        """These are settled here. An error leaves nothing of it, and they are handed over like all others."""
+        handed, settled = self.handed, self.settled
+        self.handed, self.settled = [row for row in handed if row not in rows], list(settled)
+        self._connection.exec_driver_sql("SAVEPOINT prompts")
+        try:
+            self.then = settle(self, rows)
+        except Exception:
+            self._connection.exec_driver_sql("ROLLBACK TO prompts")
+            self.handed, self.settled = handed, settled
+            raise
+        finally:
+            self._connection.exec_driver_sql("RELEASE prompts")
 
     @property
     def is_alone(self) -> bool:

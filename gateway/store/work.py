@@ -22,10 +22,8 @@ TOGETHER = 8
 """So many of them."""
 RECEIVE_SHARE = 2.0
 """Under load room 1 has the writer for so many times as long as the other rooms."""
-GATHER_S = 0.02
-"""While people talk to us, webhooks are committed no sooner than so long after those before them."""
 GATHER_ROWS = 64
-"""Unless so many wait."""
+"""Rows that are not gathered any longer."""
 TALK_S = 5.0
 """So long after somebody said something we take it that he goes on."""
 
@@ -76,12 +74,12 @@ class Watch(NamedTuple):
 
 
 class Work:
-    """What waits to be written, shared by the loop and the writer threads. `together`: how many jobs may share a
-    commit.
+    """`together`: how many jobs may share a commit. `gather_s`: while people talk to us, webhooks are committed no
+    sooner than so long after those before them.
     """
 
-    def __init__(self, together: int = 1) -> None:
-        self._together = together
+    def __init__(self, together: int = 1, gather_s: float = 0.0) -> None:
+        self._together, self._gather_s = together, gather_s
         self._ready = threading.Condition()
         self._rows: list[Pending] = []
         self._jobs: deque[Job] = deque()
@@ -168,7 +166,7 @@ class Work:
     def _taken_rows(self) -> list[Pending]:
         rows, self._rows = self._rows, []
         now = self.time()
-        self._rows_from = now + GATHER_S if now < self._talk_until else 0.0
+        self._rows_from = now + self._gather_s if now < self._talk_until else 0.0
         return rows
 
     def _next(self) -> list[Job]:
@@ -201,6 +199,8 @@ def settle(
             taker.give(tx.handed)
         if tx.left:
             taker.look()
+        if tx.then is not None:
+            tx.then()
     for future, result, error in results:
         if future.done():
             continue

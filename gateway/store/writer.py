@@ -98,11 +98,11 @@ class Writer:
             return
         finally:
             self._work.rested(began)
-        for job, result, error in ended:
-            self._ended(job, result, error, began)
         if rows:
             self._work.committed("receive", began, len(rows))
             self._tell(rows, tx)
+        for job, result, error in ended:
+            self._ended(job, result, error, began)
 
     def _all(self, connection: Connection, rows: list[Pending], jobs: list[Job]) -> tuple[Tx, list[Ended]]:
         """The rows come first: when they are refused no job has begun."""
@@ -112,12 +112,13 @@ class Writer:
             if is_trouble(error):
                 raise
             raise RowsRefused from error
-        return tx, [self._shielded(connection, job) for job in jobs]
+        begun = [tx]
+        return tx, [self._shielded(connection, job, begun) for job in jobs]
 
-    def _shielded(self, connection: Connection, job: Job) -> Ended:
+    def _shielded(self, connection: Connection, job: Job, beside: list[Tx]) -> Ended:
         connection.exec_driver_sql("SAVEPOINT job")
         try:
-            ended: Ended = job, self._call(connection, job), None
+            ended: Ended = job, self._call(connection, job, beside), None
         except Exception as error:
             if is_trouble(error):
                 raise
@@ -153,9 +154,28 @@ class Writer:
     def _store(self, connection: Connection, rows: list[Pending]) -> Tx:
         tx = self._begun(connection)
         intake.receive(tx, [pending.row for pending in rows])
+        self._settle_prompts(tx, [])
         return tx
 
+    def _settle_prompts(self, tx: Tx, beside: list[Tx]) -> None:
+        """Here and now, where that is possible."""
+        taker, handover = self._work.taker, self._work.handover
+        if taker is None or taker.settle is None or handover is None:
+            return
+        try:
+            if rows := handover.at_once(tx, beside):
+                tx.settle(taker.settle, rows)
+        except Exception as error:
+            # Room 2 gets them like all others: it tries again, one by one, and says what is wrong.
+            if is_trouble(error):
+                raise
+
+    def _committed(self, tx: Tx) -> None:
+        if self._work.handover is not None:
+            self._work.handover.committed(tx)
+
     def _tell(self, rows: list[Pending], tx: Tx) -> None:
+        self._committed(tx)
         soon(rows[0].future, settle, [(pending.future, None, None) for pending in rows], self._work.taker, tx)
 
     def _perform(self, connection: Connection, job: Job) -> None:
@@ -170,11 +190,18 @@ class Writer:
             self._work.rested(began)
         self._ended(job, result, refused, began)
 
-    def _call(self, connection: Connection, job: Job) -> Any:
-        job.tx = self._begun(connection)
-        return job.call(job.tx)
+    def _call(self, connection: Connection, job: Job, beside: list[Tx] | None = None) -> Any:
+        """`beside`: what shares the commit, it too if it succeeds."""
+        beside = [] if beside is None else beside
+        job.tx = tx = self._begun(connection)
+        result = job.call(tx)
+        self._settle_prompts(tx, beside)
+        beside.append(tx)
+        return result
 
     def _ended(self, job: Job, result: Any, error: Exception | None, began: float) -> None:
+        if error is None and job.tx is not None:
+            self._committed(job.tx)
         if error is None and job.then is not None:
             job.then(result)
         job.done(result, error, self._work.taker)

@@ -25,6 +25,20 @@ MUTANTS = (
         ("tests/rooms/test_handover.py", "tests/store/test_handover.py"),
     ),
     Mutant(
+        "settled-before-what-came-first",
+        "3: what a caller says stands after the answer that he cut short",
+        "gateway/store/handover.py",
+        (("        if before.difference(tx.settled, *(one.settled for one in beside)):\n            return []\n", ""),),
+        ("tests/store/test_at_once.py",),
+    ),
+    Mutant(
+        "half-a-turn-stays",
+        "4: what is tried again has no second effect",
+        "gateway/store/tx.py",
+        (('            self._connection.exec_driver_sql("ROLLBACK TO prompts")\n', ""),),
+        ("tests/store/test_at_once.py", "tests/rooms/test_at_once.py"),
+    ),
+    Mutant(
         "anybodys-message-taken-for-ours",
         "6: an equal text that another command sent is not proof that this one went out",
         "gateway/perform/doubt.py",

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.process.prepare import Item
+from gateway.store import handover
 from gateway.wake import IntakeBell
 from tests.rooms.world import World, text
 
@@ -36,6 +37,13 @@ async def paced(sqlite_world: World) -> World:
     world.boot()
     await world.processor.drain()
     return world
+
+
+@pytest.fixture
+def handed(paced: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Prompts come to room 2 like everything else, as they do when many come together."""
+    monkeypatch.setattr(handover, "AT_ONCE", 0)
+    return paced
 
 
 async def settled(world: World) -> list[list[str]]:
@@ -76,7 +84,8 @@ async def test_a_batch_is_enough(paced: World) -> None:
     assert await settled(paced) == [["message"] * 3]
 
 
-async def test_who_waits_for_an_answer_goes_first(paced: World) -> None:
+async def test_who_waits_for_an_answer_goes_first(handed: World) -> None:
+    paced = handed
     await webhook(paced, "1")
     await settled(paced)
     await webhook(paced, "2")
@@ -102,7 +111,10 @@ async def until(world: World, lane: str) -> None:
             await asyncio.sleep(0)
 
 
-async def test_no_call_waits_for_webhooks_that_are_being_settled(paced: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_call_waits_for_webhooks_that_are_being_settled(
+    handed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced = handed
     settle_all, may_go = paced.processor._settle, asyncio.Event()
 
     async def slowly(items: list[Item]) -> None:
@@ -122,7 +134,12 @@ async def test_no_call_waits_for_webhooks_that_are_being_settled(paced: World, m
     await asyncio.wait_for(running, PATIENCE_S)
 
 
-async def test_webhooks_go_on_while_calls_speak_without_a_pause(paced: World) -> None:
+@pytest.mark.parametrize("at_once", [0, 8])
+async def test_webhooks_go_on_while_calls_speak_without_a_pause(
+    paced: World, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(handover, "AT_ONCE", at_once)
+
     async def speak() -> None:
         for number in range(10_000):
             await paced.receiver.receive(paced.frame_of("s1", id=f"c{number}", text="hello"))

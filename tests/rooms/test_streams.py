@@ -208,12 +208,11 @@ async def test_a_rest_that_was_not_heard_is_fenced(world: World) -> None:
     ear, gate = Ear(world.wake.streams), asyncio.Event()
     world.engine.then(writes("One.", gate, " Two."))
     await says(world, "1", "?")
-    working = asyncio.create_task(world.performer.drain())
+    await world.performer._round()
     await world.engine.waiting.wait()
     ear.deaf = True
     gate.set()
     await world.performer._finish()
-    await working
     await world.processor.drain()
     await world.take_over()
     await world.run()

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from gateway.store import work
 from gateway.store.store import Store
 from gateway.store.work import GATHER_ROWS, Watch
 from tests.store.rows import intake_row
@@ -17,7 +16,7 @@ FOR_EVER_S = 3_600.0
 @pytest.fixture
 def commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each had. The clock stands still, so that only what is said here ends a wait."""
-    monkeypatch.setattr(work, "GATHER_S", FOR_EVER_S)
+    monkeypatch.setattr(store.work, "_gather_s", FOR_EVER_S)
     found: list[int] = []
     store.work.watch = Watch(lambda: 7.0, lambda _room, _seconds, rows: found.append(rows))
     return found
@@ -54,7 +53,7 @@ async def test_nor_does_anything_wait_longer_than_that(
     store: Store, commits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the clock says: this one never gets there."""
-    monkeypatch.setattr(work, "GATHER_S", 0.001)
+    monkeypatch.setattr(store.work, "_gather_s", 0.001)
     await _talk(store, 1)
     await store.receive([intake_row(3)])
     assert commits == [1, 1]
