@@ -193,21 +193,27 @@ class Work:
 def settle(
     results: list[tuple["asyncio.Future[Any]", Any, Exception | None]], taker: Taker | None = None, tx: Tx | None = None
 ) -> None:
-    """`tx` was committed."""
-    if taker is not None and tx is not None:
-        if tx.handed:
-            taker.give(tx.handed)
-        if tx.left:
-            taker.look()
-        if tx.then is not None:
-            tx.then()
-    for future, result, error in results:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+    """`tx` was committed. Room 2 goes first: a call waits for that one."""
+    try:
+        if taker is not None and tx is not None:
+            _tell(taker, tx)
+    finally:
+        for future, result, error in results:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+def _tell(taker: Taker, tx: Tx) -> None:
+    if tx.handed:
+        taker.give(tx.handed)
+    if tx.left:
+        taker.look()
+    if tx.then is not None:
+        tx.then()
 
 
 def soon(future: "asyncio.Future[Any]", call: Callable[..., None], *args: Any) -> None:
