@@ -201,7 +201,7 @@ class Checkpointer:
 
 def open_store(url: str, clock: ClockLike, *, data_dir: Path | None = None, writers: int = 4, readers: int = 4,
                write_timeout_ms: int = 1_500, gather_ms: int = 20, serving: bool = True) -> Store:  # fmt: skip
-    """`serving`: take the lock on `data_dir` (SQLite). `gather_ms`: of `Work`. Raises DataDirLocked, StoreUnavailable."""
+    """`serving`: take the lock on `data_dir` (SQLite). `gather_ms`: of Work. Raises DataDirLocked, StoreUnavailable."""
     if not url.startswith("sqlite"):
         engine = sa.create_engine(url, pool_size=writers + readers + 2, pool_pre_ping=False)
         offset = _server_offset(engine, clock)
