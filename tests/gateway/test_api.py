@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.store import handover
 from normalizer import codec
 from tests.gateway.api_house import ANNA, CUSTOMER, NUMBER, OTHER, ApiHouse, linked, running
 from tests.gateway.provider import Answer
@@ -150,7 +151,10 @@ async def test_two_conversations_may_use_the_same_key(place: ApiHouse) -> None:
     assert taken[0].body["envelope_id"] != taken[1].body["envelope_id"]
 
 
-async def test_what_room_2_has_not_done_in_time_is_accepted_and_a_repeat_tells_its_place(tmp_path: Path) -> None:
+async def test_what_room_2_has_not_done_in_time_is_accepted_and_a_repeat_tells_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "AT_ONCE", 0)
     async with running(tmp_path, server={"call_outcome_ms": 1}) as place:
         id = await place.writes("hello")
         await place.stop_room_2()
@@ -302,7 +306,10 @@ async def test_the_ai_takes_nothing_while_its_engine_is_down(place: ApiHouse) ->
         assert (got.status, got.body["type"], got.body["epoch"]) == (409, "urn:throughline:engine_down", 2)
 
 
-async def test_a_change_that_room_2_has_not_done_in_time_is_accepted(tmp_path: Path) -> None:
+async def test_a_change_that_room_2_has_not_done_in_time_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "AT_ONCE", 0)
     async with running(tmp_path, server={"call_outcome_ms": 1}) as place:
         id = await place.writes("hello")
         await place.stop_room_2()

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.live import sockets_of
-from gateway.store import intake
+from gateway.store import handover, intake
 from tests.gateway.house import ENDPOINT, FAST, Place, Tab, config, running
 
 
@@ -199,6 +199,7 @@ async def test_what_is_safe_and_not_settled_in_time_is_a_nack_that_may_be_repeat
         tab = await place.tab()
         with pytest.MonkeyPatch.context() as room_2:
             room_2.setattr(place.house.processor, "_next_prompts", list)
+            room_2.setattr(handover, "AT_ONCE", 0)
             await tab.say("later", "c1")
             nack = await tab.frame("nack", cid="c1")
         assert (nack["code"], nack["retryable"]) == ("unavailable", True)
