@@ -20,7 +20,7 @@ from gateway.perform.calls import Calls
 from gateway.process import Processor, ProcessSettings
 from gateway.process.apart import Apart
 from gateway.process.prepare import Preparer
-from gateway.process.settle import Rules
+from gateway.process.settle import Done, Rules
 from gateway.report import Report
 from gateway.security import subkey
 from gateway.settings import Config
@@ -57,7 +57,14 @@ def processor(core: Core, owner: str, report: Report, reader: HeavyReader) -> Pr
         max_claims=config.rooms.max_claims,
     )
     preparer = Preparer(core.directory, subkey(config.key, "dedupe"))
-    return Processor(core.store, preparer, rules, core.wake, settings, owner, report.processed,
+
+    def settled(done: Done) -> None:
+        for item in done.items:
+            if item.leg is not None and item.envelope is not None:
+                core.sockets().stored(item.leg, item.envelope)
+        report.processed(done)
+
+    return Processor(core.store, preparer, rules, core.wake, settings, owner, settled,
                      lambda: report.fenced("process"), Apart(reader, core.media, preparer))  # fmt: skip
 
 

@@ -103,6 +103,7 @@ class Bind(Struct, frozen=True, kw_only=True):
     """Comes back with every later frame of this socket as `raw.headers["x-session-note"]`, when it is not empty.
 
     What an adapter must know of the session to read its frames; kept with each of them, so no secret belongs in it.
+    `Streams.ends` gets it as well.
     """
     keep: bool = False
     """This frame goes to the intake as well, as the first of the bound session."""
@@ -205,4 +206,12 @@ class Streams(Protocol):
 
     def broken_off(self) -> bytes:
         """Ends an answer that is not all there: another line is shown before the rest of it, or none comes at all."""
+        ...
+
+    def ends(self, envelope: Envelope, note: str) -> bool:
+        """Whether the socket with this `Bind.note` ends with it: nobody hears what is shown there afterwards.
+
+        Asked of all that comes in over the leg, which may be about another call, and of what was shown on the socket.
+        A connection may outlive its call, and what is lost on the way is told by nobody but the provider.
+        """
         ...

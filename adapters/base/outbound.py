@@ -55,8 +55,9 @@ class HttpCall(Struct, frozen=True, kw_only=True):
 class PushCall(Struct, frozen=True, kw_only=True):
     """Wakes the live sockets of the leg; what they show they read from the store.
 
-    The Reply's status: 200 when a socket of the leg is open here, 204 when none is (another node may have one), 410
-    when who is there is not shown the message, because it answers what was asked in a call before (`Bind.turns`).
+    The Reply's status: 200 when a socket of the leg is open here, 204 when none is (another node may have one) or all
+    that there are have ended (`Streams.ends`), 410 when who is there is not shown the message, because it answers what
+    was asked in a call before (`Bind.turns`).
     """
 
     frame: bytes = b""

@@ -200,6 +200,9 @@ class TwilioVoice:
     def broken_off(self) -> bytes:
         return live.broken_off()
 
+    def ends(self, envelope: Envelope, note: str) -> bool:
+        return live.ends(envelope, note, self.config.takeover)
+
     def synced(self, head: int) -> bytes:
         return b""
 

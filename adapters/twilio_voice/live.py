@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from adapters.base import Bind, Close, Heard, Keep, Malformed, RawInbound, Say, Wire
-from adapters.twilio_voice.parse import turn_id
+from adapters.twilio_voice.parse import session_end, turn_id
 from adapters.twilio_voice.plan import Lines, handoff, reason_of, worded
 from adapters.twilio_voice.speech import keys, recordings, spoken, token, words
 from adapters.twilio_voice.ticket import Tickets
@@ -220,18 +220,35 @@ def show(line: Wire, takeover: str) -> bytes | None:
     match envelope.body:
         case Message(parts=parts):
             return _message(line, parts, envelope.locale)
-        case StateChange(state="queue"):
-            return _end("agent")
-        case StateChange(state="agent"):
-            return _end("agent") if takeover == "phone" else None
-        case StateChange(state="nobody"):
-            return _end("done")
         case CallEvent(event="key", detail=str(digits)):
             return _pressed(line, digits)
-        case CallEvent(event="ended"):
-            return _end("done")
+        case body:
+            why = _parting(body, takeover)
+            return None if why is None else _end(why)
+
+
+def _parting(body: Body, takeover: str) -> Literal["agent", "done"] | None:
+    """Why we end the session with it. None: we do not."""
+    match body:
+        case StateChange(state="queue"):
+            return "agent"
+        case StateChange(state="agent"):
+            return "agent" if takeover == "phone" else None
+        case StateChange(state="nobody") | CallEvent(event="ended"):
+            return "done"
         case _:
             return None
+
+
+def ends(envelope: Envelope, note_text: str, takeover: str) -> bool:
+    """With our own `end`; with that of its call, whoever tells; with that of its session, though the call goes on."""
+    if envelope.direction == "out":
+        return _parting(envelope.body, takeover) is not None
+    note = read_note(note_text)
+    if note is None or not isinstance(envelope.body, CallEvent) or envelope.body.call != note.call:
+        return False
+    told = inbound_id(envelope.endpoint_id, envelope.account, session_end(note.call, note.session))
+    return envelope.body.event == "ended" or envelope.id == told
 
 
 def _message(line: Wire, parts: tuple[Part, ...], locale: str | None) -> bytes | None:

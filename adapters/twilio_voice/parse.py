@@ -170,6 +170,11 @@ def _session(it: Arrived) -> Envelope:
                     duration=it.form.text("SessionDuration"), detail=said or status)  # fmt: skip
 
 
+def session_end(call: str, session: str) -> str:
+    """The key of what is told at the end of a relay session."""
+    return f"{call}/{_key('session', session)}"
+
+
 # --- turns --------------------------------------------------------------------------------------------------------
 
 

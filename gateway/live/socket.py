@@ -96,8 +96,7 @@ class Socket:
     def met(self, line: Wire | None) -> Met:
         if not self.listens:
             return Met.NOBODY
-        is_withheld = self.talk is not None and line is not None and self.talk.withholds(line)
-        return Met.DEAF if is_withheld else Met.LISTENER
+        return Met.LISTENER if self.talk is None or line is None else self.talk.met(line)
 
     @property
     def issued_ms(self) -> int:
@@ -278,7 +277,7 @@ class Socket:
     async def _greet(self, bind: Bind, start: Start) -> None:
         self._sockets.make_room(self)
         if self.talk is not None:
-            self.talk.turns, self.talk.asked = bind.turns, start.asked
+            self.talk.turns, self.talk.note, self.talk.asked = bind.turns, bind.note, start.asked
         self.session, self._raw, self._note = bind.address.value, None, bind.note
         conversation = start.leg.conversation_id if start.leg is not None else None
         view = LiveSession(address=bind.address, conversation_id=conversation, head=start.head, oldest=start.oldest)

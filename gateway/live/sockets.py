@@ -194,6 +194,16 @@ class Sockets:
             if socket.synced:
                 await socket.put(frame)
 
+    def stored(self, leg: LegId, envelope: Envelope) -> None:
+        """It came in over the leg and was committed just now: who is over by it is so before it can be read."""
+        found = self._legs.get(leg)
+        for socket in found.sockets if found is not None else ():
+            if socket.talk is not None and socket.session is not None:
+                try:
+                    socket.talk.learns(envelope)
+                except Exception:  # noqa: BLE001  because a room must not end with it
+                    self.broken(socket.mounted, "ends")
+
     async def hear_of(self, leg: LegId, sentence: Sentence) -> bool:
         """Of an answer that is being written. False: nobody heard it."""
         found, heard = self._legs.get(leg), False

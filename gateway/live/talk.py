@@ -3,6 +3,7 @@
 Rule: an answer that is being heard stands alone. Before anything else is shown it is ended; its rest begins anew.
 Rule: before the first word in another language than the last one that language is told.
 Rule: a call hears no answer to what was asked in the call before: none until something was said in this one.
+Rule: once its end is known nothing more is shown, and nothing counts as heard, however long the connection lasts.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from adapters.base import Streams, Wire
 from gateway.streams import Sentence
+from gateway.wake import Met
 from normalizer.envelope import Envelope, Message, StateChange
 from normalizer.ids import EnvelopeId
 from router.decide import asks_for_something
@@ -44,13 +46,15 @@ def is_left_over(line: Wire, asked: Asked) -> bool:
 
 class Talk:
     __slots__ = (
-        "_adapter", "_heard", "_language", "_open", "_theirs", "_unsure", "asked", "is_spoken_to", "last_words",
-        "turns",
+        "_adapter", "_heard", "_language", "_open", "_theirs", "_unsure", "asked", "is_over", "is_spoken_to",
+        "last_words", "note", "turns",
     )  # fmt: skip
 
     def __init__(self, adapter: Streams) -> None:
         self._adapter = adapter
-        self.turns, self.asked = "", Asked()
+        self.turns, self.note, self.asked = "", "", Asked()
+        self.is_over = False
+        """Nobody is there any more to hear what is shown."""
         self.is_spoken_to = False
         """Something was said on this very socket; it need not be stored yet."""
         self._open: EnvelopeId | None = None
@@ -72,7 +76,7 @@ class Talk:
 
     def follows(self, sentence: Sentence) -> bool:
         """Whether it may be heard: its answer was heard from the beginning, and is one to this call."""
-        if not (sentence.first or sentence.id in self._heard):
+        if self.is_over or not (sentence.first or sentence.id in self._heard):
             return False
         if self.asked.first is not None:
             return sentence.up_to >= self.asked.first
@@ -82,6 +86,16 @@ class Talk:
         """Before what stands before it was read: what was said here is not known by its place then."""
         unread = self.is_spoken_to and self.asked.first is None and (line.envelope.seq or 0) > self.asked.head
         return is_left_over(line, self.asked) and not unread
+
+    def met(self, line: Wire) -> Met:
+        """Whom a push finds who is to show this line."""
+        if self.is_over:
+            return Met.LISTENER if line.envelope.id in self.last_words else Met.NOBODY
+        return Met.DEAF if self.withholds(line) else Met.LISTENER
+
+    def learns(self, envelope: Envelope) -> None:
+        """Of what came in over the leg, or was shown here."""
+        self.is_over = self.is_over or self._adapter.ends(envelope, self.note)
 
     def says(self, envelope: Envelope) -> None:
         """The caller; `seq` is set once it is stored."""
@@ -105,9 +119,12 @@ class Talk:
     def shows(self, line: Wire, frame: bytes | None, show: Show) -> list[bytes]:
         """`frame`: the line's own, where nothing of it was heard before; else `show` tells what is left of it."""
         if line.envelope.direction == "in":
+            self.learns(line.envelope)
             self.says(line.envelope)
             self._theirs = line.envelope.locale or self._theirs
         elif is_left_over(line, self.asked):
+            return []
+        if self.is_over:
             return []
         is_open = self._open == line.envelope.id
         if chars := self._heard.get(line.envelope.id):
@@ -117,6 +134,7 @@ class Talk:
         before = [] if is_open else [*self.broken_off(), *self._in_that_of(line.envelope)]
         self._open = None
         self._remember(line)
+        self.learns(line.envelope)
         return [*before, frame]
 
     def _remember(self, line: Wire) -> None:

@@ -29,7 +29,7 @@ from adapters.base import (
 from gateway.core import Core
 from gateway.directory import Directory, Mounted
 from normalizer.address import Address, Scheme
-from normalizer.envelope import Envelope, Evidence, MediaRef, StateChange, plain_text
+from normalizer.envelope import CallEvent, Envelope, Evidence, MediaRef, StateChange, plain_text
 from normalizer.ids import ChannelId, EndpointId
 from tests.rooms.line import CAPABILITIES, Line
 
@@ -118,6 +118,16 @@ class Phone(Line):
 
     def broken_off(self) -> bytes:
         return _frame(type="text", token="", last=True)
+
+    def ends(self, envelope: Envelope, note: str) -> bool:
+        """Its own end, or that of the call whose name is its note."""
+        match envelope.body:
+            case CallEvent(event="ended", call=call):
+                return call == note
+            case StateChange(state="queue"):
+                return True
+            case _:
+                return False
 
     def synced(self, head: int) -> bytes:
         return _frame(type="synced", head=head)

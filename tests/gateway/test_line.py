@@ -36,6 +36,12 @@ async def bound(place: Place, **bind: Any) -> Caller:
     return await (await Caller(place.url).dial(**bind)).ready()
 
 
+def said_by(author: AuthorKind) -> Wire:
+    said = Envelope(id=EnvelopeId("e"), direction="out", channel_type="phone", endpoint_id=phone.ENDPOINT,
+                    author=author, occurred_at=AT, body=Message(parts=(Text("hello"),)), seq=1)  # fmt: skip
+    return Wire(seq=1, envelope=said, at=AT)
+
+
 def open_legs(place: Place) -> set[LegId]:
     return set(place.core.sockets()._legs)
 
@@ -141,13 +147,10 @@ async def test_a_push_tells_whether_somebody_is_there(tmp_path: Path) -> None:
 async def test_a_push_tells_what_is_withheld_from_who_is_there(tmp_path: Path, author: AuthorKind, met: Met) -> None:
     async with running(config(tmp_path)) as place:
         phone.install(place.core)
-        said = Envelope(id=EnvelopeId("e"), direction="out", channel_type="phone", endpoint_id=phone.ENDPOINT,
-                        author=author, occurred_at=AT, body=Message(parts=(Text("hello"),)), seq=1)  # fmt: skip
-        line = Wire(seq=1, envelope=said, at=AT)
         await bound(place, turns="CA2/")
-        assert place.core.wake.leg(leg(), line=line) is met
+        assert place.core.wake.leg(leg(), line=said_by(author)) is met
         await bound(place)
-        assert place.core.wake.leg(leg(), line=line) is Met.LISTENER
+        assert place.core.wake.leg(leg(), line=said_by(author)) is Met.LISTENER
 
 
 # --- webhooks of a line -------------------------------------------------------------------------------------------
@@ -207,3 +210,39 @@ async def test_while_we_stop_a_call_is_still_taken(tmp_path: Path) -> None:
         place.house.state.draining = True
         assert (await ring(place))[0] == 200
         place.house.state.draining = False
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+async def test_whose_call_has_ended_is_nobody_before_he_could_read_of_it(tmp_path: Path) -> None:
+    """Known by the commit: no look into the store comes between it and a push."""
+    async with running(config(tmp_path)) as place:
+        phone.install(place.core)
+        await bound(place, note="CA1")
+        place.core.sockets().mark = lambda socket: None  # type: ignore[method-assign]
+        await ring(place, id="1")
+        assert place.core.wake.leg(leg(), line=said_by("ai")) is Met.LISTENER
+        await ring(place, id="2", event="ended")
+        assert place.core.wake.leg(leg(), line=said_by("ai")) is Met.NOBODY
+
+
+async def test_whose_end_was_kept_elsewhere_is_nobody_once_it_was_read(tmp_path: Path) -> None:
+    """Another node's room has settled it: here it stands on the wire, and nowhere else."""
+    async with running(config(tmp_path)) as place:
+        phone.install(place.core)
+        await bound(place, note="CA1")
+        place.core.sockets().stored = lambda leg, envelope: None  # type: ignore[method-assign]
+        await ring(place, event="ended")
+        await soon(lambda: place.core.wake.leg(leg(), line=said_by("ai")) is Met.NOBODY)
+
+
+async def test_a_line_that_does_not_know_its_end_ends_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(config(tmp_path)) as place:
+        installed = phone.install(place.core)
+        await bound(place, note="CA1")
+        place.core.sockets().mark = lambda socket: None  # type: ignore[method-assign]
+        monkeypatch.setattr(installed, "ends", None)
+        await ring(place, id="1", event="ended")
+        assert await ring(place, id="2") == (200, json.dumps("ai").encode())
+        assert place.core.metrics.adapter_errors.labels(phone.ENDPOINT, "ends")._value.get() == 2

@@ -9,6 +9,7 @@ import pytest
 from adapters.base import Wire
 from gateway.live.talk import MOST_HEARD_OF, MOST_UNSURE, Asked, Talk, is_left_over
 from gateway.streams import Sentence
+from gateway.wake import Met
 from normalizer.envelope import Body, CallEvent, Envelope, Message, StateChange, Status, Text
 from normalizer.ids import EndpointId, EnvelopeId, ExternalId
 from tests.gateway.phone import Phone
@@ -203,7 +204,7 @@ def test_the_first_turn_counts() -> None:
 
 
 def test_last_words_are_those_before_a_change_of_the_holder_and_not_all_of_them() -> None:
-    talk, change = talking(), line(body=StateChange(state="queue", reason="r"))
+    talk, change = talking(), line(body=StateChange(state="agent", reason="r"))
     shown(talk, line(status=Status.SENT))
     talk.shows(line(body=CallEvent(call=ExternalId("CA2"), event="key")), b"{}", SHOW)
     talk.shows(change, b"{}", SHOW)
@@ -215,3 +216,54 @@ def test_last_words_are_those_before_a_change_of_the_holder_and_not_all_of_them(
     talk.shows(change, b"{}", SHOW)
     shown(talk, line(id="after"))
     assert talk.last_words == [str(number) for number in range(3, MOST_UNSURE + 3)]
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+ENDED = envelope(CallEvent(call=ExternalId("CA2"), event="ended"))
+LEFT = line(body=StateChange(state="queue", reason="r"), id="left")
+
+
+def test_after_its_call_nothing_is_shown_and_nothing_met() -> None:
+    talk = called()
+    talk.note = "CA2"
+    talk.says(turn())
+    shown(talk, line(id="before"))
+    assert talk.shows(Wire(seq=1, envelope=ENDED, at=AT), None, SHOW) == []
+    assert shown(talk, line(id="after")) == []
+    assert (talk.follows(sentence(up_to=9)), talk.met(line(id="after"))) == (False, Met.NOBODY)
+    assert talk.met(line(id="before")) is Met.NOBODY, "it crossed his farewell"
+
+
+def test_of_an_answer_that_is_being_heard_no_further_sentence_is() -> None:
+    talk = talking()
+    talk.note = "CA2"
+    talk.hears(sentence())
+    talk.learns(ENDED)
+    assert not talk.follows(sentence(first=False))
+    assert shown(talk, line(id="a")) == []
+
+
+def test_the_end_of_another_call_is_none() -> None:
+    talk = talking()
+    talk.note = "CA1"
+    talk.shows(Wire(seq=1, envelope=ENDED, at=AT), None, SHOW)
+    assert (talk.is_over, talk.met(line())) == (False, Met.LISTENER)
+    talk.note = "CA2"
+    talk.learns(ENDED)
+    talk.learns(envelope())
+    assert talk.is_over
+
+
+def test_last_words_before_our_own_end_were_heard_and_what_follows_was_not() -> None:
+    talk = talking()
+    shown(talk, line(id="last"))
+    assert len(talk.shows(LEFT, b"{}", SHOW)) == 1
+    assert (talk.met(line(id="last")), talk.met(line(id="after"))) == (Met.LISTENER, Met.NOBODY)
+    assert shown(talk, line(id="after")) == []
+
+
+def test_what_would_end_it_and_is_not_shown_ends_nothing() -> None:
+    talk = talking()
+    talk.shows(LEFT, None, SHOW)
+    assert talk.met(line()) is Met.LISTENER
