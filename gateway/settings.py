@@ -159,7 +159,9 @@ class Ai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str | None,
         Meta(description="Folder of Markdown that answers are taken from. Unset: the shipped example."),
     ] = None
-    first_holder: Annotated[Literal["ai", "queue"], Meta(description="Who holds a new conversation.")] = "ai"
+    first_holder: Annotated[
+        Literal["ai", "queue"], Meta(description="Who holds a new conversation; without an engine always `queue`.")
+    ] = "ai"
     min_confidence: Annotated[Share, Meta(description="Below it the engine hands off instead of answering.")] = 0.7
     deadline_ms: Annotated[Positive, Meta(description="An answer that takes longer counts as a failure.")] = 8_000
     question_max_chars: Annotated[Positive, Meta(description="A longer question goes to a person.")] = 2_000
@@ -322,7 +324,7 @@ class Config(Struct, frozen=True, kw_only=True):
     @property
     def router_policy(self) -> router.policy.Policy:
         return router.policy.Policy(
-            first_holder=self.ai.first_holder,
+            first_holder="queue" if self.ai.engine == "none" else self.ai.first_holder,
             default_queue=self.policy.default_queue,
             min_confidence=self.ai.min_confidence,
             handoff_text=self.policy.handoff_text,

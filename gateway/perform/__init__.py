@@ -21,11 +21,11 @@ from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
 from gateway.perform.calls import NO_CHANNEL, Calls
 from gateway.perform.outcome import write_fact, write_sent
-from gateway.perform.stream import Speaker
+from gateway.perform.stream import Speaker, unasked
 from gateway.store import outbox
 from gateway.store.outbox import Held, Settled
 from gateway.store.reads import get_leg
-from gateway.store.schema import DOUBT, DUE
+from gateway.store.schema import DOUBT, DUE, FAILED
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
 from gateway.transport import RateLimiter, RetryPolicy
@@ -211,6 +211,9 @@ class Performer:
             await work
         except Exception as error:  # noqa: BLE001  because one command must not stop the room
             settled = self._defect(held, type(error).__name__)
+            if held.kind == "ask_ai" and settled.state == FAILED:
+                await self._unasked(held, f"the AI engine failed ({type(error).__name__})", "defect")
+                return
             await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
             self._report(Performed(held, "defect", settled.state))
 
@@ -321,7 +324,7 @@ class Performer:
 
     async def _ask(self, held: Held) -> None:
         if self._asker is None or self._speaker is None:
-            await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), "no engine")]))
+            await self._unasked(held, "there is no AI engine", "gave_up")
             return
         command, began = decode(held.payload), self._clock.monotonic()
         if command.speak_at is None:
@@ -329,6 +332,14 @@ class Performer:
             return
         with self._wake.streams.opened(self._speaker.stream(held)) as stream:
             await self._answered(held, await self._speaker.speak(held, command, stream), began)
+
+    async def _unasked(self, held: Held, reason: str, outcome: str) -> None:
+        """Nobody will answer it: whoever waits is served by people."""
+        if (fact := unasked(held, reason)) is not None:
+            await self._tell(held, fact, outcome)
+            return
+        await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), reason)]))
+        self._report(Performed(held, outcome, FAILED))
 
     async def _answered(self, held: Held, fact: AiAnswered | AiGaveUp | None, began: float) -> None:
         took = self._clock.monotonic() - began

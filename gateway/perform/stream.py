@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 
+import msgspec
+
 from gateway.engines.base import EngineError, EngineUnavailable, Finished, Piece, Sure
 from gateway.perform.ask import Asker, answered, decode, gave_up
 from gateway.store import spoken
@@ -102,6 +104,17 @@ class Speaker:
         if end.handoff is not None or speech.is_empty:
             return gave_up(speech.held, speech.command, end.handoff or "the AI had nothing to say", heard)
         return answered(speech.held, speech.command, speech.written.strip(), end, heard)
+
+
+def unasked(held: Held, reason: str) -> AiAnswered | AiGaveUp | None:
+    """What re-enters where nobody is asked (again): what was heard of it in a former life is told. None: unreadable."""
+    try:
+        command, before = decode(held.payload), spoken.kept(held)
+    except msgspec.MsgspecError:
+        return None
+    if before.whole:
+        return answered(held, command, before.spoken, Finished(confidence=1.0), before.spoken)
+    return gave_up(held, command, reason, before.spoken, engine_down=True)
 
 
 class Speech:

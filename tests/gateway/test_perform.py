@@ -12,6 +12,7 @@ from gateway.clock import FrozenClock
 from gateway.perform import verdict
 from gateway.perform.ask import AskSettings, Breaker
 from gateway.perform.batcher import Batcher
+from gateway.perform.stream import unasked
 from gateway.store.outbox import Held
 from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SENDING, SUPERSEDED
 from gateway.store.store import Store
@@ -166,3 +167,10 @@ async def test_outcomes_go_together_and_one_bad_one_fails_alone(sqlite_store: St
     assert ([number for number, _ in written], len({tx for _, tx in written})) == ([0, 1, 2, 3, 4], 1)
     results = await asyncio.gather(*map(batcher.put, (good(5), bad, good(6))), return_exceptions=True)
     assert [type(result) for result in results] == [type(None), ZeroDivisionError, type(None)]
+
+
+# --- questions that nobody is asked -------------------------------------------------------------------------------
+
+
+def test_of_a_question_that_can_not_be_read_there_is_nothing_to_tell() -> None:
+    assert unasked(held(kind="ask_ai"), "there is no AI engine") is None
