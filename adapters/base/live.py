@@ -208,6 +208,13 @@ class Streams(Protocol):
         """Ends an answer that is not all there: another line is shown before the rest of it, or none comes at all."""
         ...
 
+    def once(self, envelope: Envelope) -> bool:
+        """Whether to show it does something that must not be done twice, as a key that is pressed.
+
+        It is recorded as gone out (`Wire.status`) before it is shown: who comes back after that can leave it out.
+        """
+        ...
+
     def ends(self, envelope: Envelope, note: str) -> bool:
         """Whether the socket with this `Bind.note` ends with it: nobody hears what is shown there afterwards.
 

@@ -200,6 +200,9 @@ class TwilioVoice:
     def broken_off(self) -> bytes:
         return live.broken_off()
 
+    def once(self, envelope: Envelope) -> bool:
+        return live.once(envelope)
+
     def ends(self, envelope: Envelope, note: str) -> bool:
         return live.ends(envelope, note, self.config.takeover)
 

@@ -2,7 +2,8 @@
 
 Rule: a turn is a prompt that is finished (`last`); whatever is unfinished, empty or only sound is heard and not kept.
 Rule: a socket is bound by our own ticket, which must be of the very call that the socket is for.
-Rule: what was said last is said again on a line that came back; keys that were pressed are not pressed again.
+Rule: what was said last is said again on a line that came back; keys that were pressed are not pressed again, and count
+as pressed before they are (`once`).
 Rule: `last: true` ends a talk cycle and comes once: with the line itself, also when its words were spoken before, or
 when something else is said before its end.
 """
@@ -225,6 +226,14 @@ def show(line: Wire, takeover: str) -> bytes | None:
         case body:
             why = _parting(body, takeover)
             return None if why is None else _end(why)
+
+
+def once(envelope: Envelope) -> bool:
+    match envelope.body:
+        case Message(parts=parts):
+            return bool(keys(parts))
+        case body:
+            return isinstance(body, CallEvent) and body.event == "key"
 
 
 def _parting(body: Body, takeover: str) -> Literal["agent", "done"] | None:

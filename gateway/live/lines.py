@@ -15,16 +15,16 @@ from adapters.base import LegRead, Wire
 from gateway.core import Core
 from gateway.directory import Directory, from_ms, to_ms
 from gateway.live.talk import Asked, is_left_over, is_turn
-from gateway.store import outbox
+from gateway.store import effects, outbox
 from gateway.store.reads import Shown, commands_of, get_conversation, get_leg, wire_after, wire_before, wire_until
 from gateway.store.schema import FINAL
 from gateway.store.threads import LegRow
 from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.address import Address
-from normalizer.envelope import AddressClaim, Envelope, Evidence, Message, media_parts
+from normalizer.envelope import RANK, AddressClaim, Envelope, Evidence, Message, Status, media_parts
 from normalizer.identity import claim_key
-from normalizer.ids import EndpointId, EnvelopeId, LegId, leg_id
+from normalizer.ids import EndpointId, EnvelopeId, ExternalId, LegId, leg_id
 
 OCTETS = "application/octet-stream"
 LAST = 2**31 - 1
@@ -94,6 +94,14 @@ def went_out(tx: Tx, lines: Iterable[EnvelopeId]) -> None:
     for command in commands_of(tx, lines):
         if command["kind"] == "send" and command["state"] < FINAL:
             outbox.echo(tx, command["id"], command["step"])
+
+
+def goes_out(tx: Tx, leg: LegId, line: EnvelopeId) -> None:
+    """Before it does: whatever becomes of its send, it is out by its status from here on."""
+    row = get_leg(tx, leg)
+    assert row is not None
+    went_out(tx, [line])
+    effects.own(tx, [(row.channel_id, ExternalId(line), line, RANK[Status.SENT], tx.now())])
 
 
 def look(tx: Tx, leg: LegId, after: int, most: int, show: Callable[[Wire], bytes | None], urls: Urls) -> Look:

@@ -317,6 +317,9 @@ class Socket:
             if not self.has_room:
                 self._sockets.mark_later(self)
                 return
+            if frame and not await self._sockets.record(self, line):
+                self._sockets.mark_later(self)
+                return
             if not await self._put_all(self._frames_of(line, frame)):
                 return
             self.sent = line.seq

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from adapters.base import LiveLimits, Outcome, RawInbound, Wire
 from gateway.core import Core
 from gateway.directory import Mounted
-from gateway.live.lines import Look, Start, look, media_urls, start, went_out
+from gateway.live.lines import Look, Start, goes_out, look, media_urls, start, went_out
 from gateway.live.socket import GOING_AWAY, INTERNAL, REPLACED, Socket
 from gateway.observe import lines
 from gateway.store.heads import Head, heads
@@ -143,6 +143,16 @@ class Sockets:
         if lines:
             with suppress(StoreUnavailable):
                 await self._core.store.write(partial(went_out, lines=lines))
+
+    async def record(self, socket: Socket, line: Wire) -> bool:
+        """It goes out now, where that must be known before. False: it can not be stored."""
+        if socket.leg is None or socket.talk is None or not socket.talk.is_once(line):
+            return True
+        try:
+            await self._core.store.write(partial(goes_out, leg=socket.leg, line=line.envelope.id))
+        except StoreUnavailable:
+            return False
+        return True
 
     async def keep(self, mounted: Mounted, raw: RawInbound) -> Outcome | None:
         """Durable and settled, or `late`; None: not known to be durable."""

@@ -87,6 +87,11 @@ class Talk:
         unread = self.is_spoken_to and self.asked.first is None and (line.envelope.seq or 0) > self.asked.head
         return is_left_over(line, self.asked) and not unread
 
+    def is_once(self, line: Wire) -> bool:
+        """Whether it may be shown only after that was recorded."""
+        is_shown = not (self.is_over or line.status is not None or line.envelope.direction == "in")
+        return is_shown and self._adapter.once(line.envelope)
+
     def met(self, line: Wire) -> Met:
         """Whom a push finds who is to show this line."""
         if self.is_over:

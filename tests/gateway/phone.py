@@ -119,6 +119,9 @@ class Phone(Line):
     def broken_off(self) -> bytes:
         return _frame(type="text", token="", last=True)
 
+    def once(self, envelope: Envelope) -> bool:
+        return plain_text(envelope.body).startswith("once")
+
     def ends(self, envelope: Envelope, note: str) -> bool:
         """Its own end, or that of the call whose name is its note."""
         match envelope.body:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Wire
+from gateway.live.lines import goes_out
 from gateway.store.intake import IntakeRow
 from gateway.store.reads import get_leg
 from gateway.store.store import StoreUnavailable
@@ -17,9 +18,10 @@ from gateway.wake import Met
 from normalizer.address import Address, Scheme
 from normalizer.envelope import AddressClaim, AuthorKind, Envelope, Evidence, Message, Text
 from normalizer.identity import claim_key
-from normalizer.ids import ChannelId, EnvelopeId, LegId, leg_id
+from normalizer.ids import AgentId, ChannelId, EnvelopeId, LegId, leg_id
+from router.events import AgentReplied
 from tests.gateway import phone
-from tests.gateway.house import Place, config, running, soon
+from tests.gateway.house import PATIENCE_S, Place, config, running, soon
 from tests.gateway.phone import Caller
 
 NUMBER = "+16505551234"
@@ -151,6 +153,49 @@ async def test_a_push_tells_what_is_withheld_from_who_is_there(tmp_path: Path, a
         assert place.core.wake.leg(leg(), line=said_by(author)) is met
         await bound(place)
         assert place.core.wake.leg(leg(), line=said_by(author)) is Met.LISTENER
+
+
+# --- what is shown once -------------------------------------------------------------------------------------------
+
+
+async def replies(place: Place, words: str) -> None:
+    row = await place.core.store.read(lambda tx: get_leg(tx, leg()))
+    assert row is not None
+    fact = AgentReplied(conversation_id=row.conversation_id, agent_id=AgentId("ann"), parts=(Text(words),), key=words)
+    await place.core.receiver.enter(fact, row.conversation_id)
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+async def test_what_must_not_be_shown_twice_is_recorded_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """While that can not be stored it is not shown, and nothing that follows it."""
+    order: list[str] = []
+    async with running(config(tmp_path)) as place:
+        phone.install(place.core)
+        write = place.core.store.write
+        caller = await bound(place)
+        await caller.say("hello")
+        await caller.cycles(1)
+
+        async def writes(work: Any, **facts: Any) -> Any:
+            if getattr(work, "func", None) is not goes_out:
+                return await write(work, **facts)
+            if order.count("away") < failures:
+                order.append("away")
+                raise StoreUnavailable("away")
+            found = await write(work, **facts)
+            order.append(f"recorded with {len(caller.spoken)} shown")
+            return found
+
+        # Its send would tell as well, and is not over for now.
+        until = place.core.clock.monotonic() + PATIENCE_S
+        place.house.performer._limiter.penalize(ChannelId("phone+1000"), None, until)
+        monkeypatch.setattr(place.core.store, "write", writes)
+        await replies(place, "once")
+        await replies(place, "as often as you like")
+        assert await caller.cycles(3) == [["hello", ""], ["once"], ["as often as you like"]]
+        assert order == [*["away"] * failures, "recorded with 1 shown"]
 
 
 # --- webhooks of a line -------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from normalizer.envelope import ChoiceMade
-from normalizer.ids import AgentId
+from normalizer.ids import AgentId, ChannelId
 from router.events import AgentReplied
 from tests.adapters.twilio_voice.telephones import Telephones, telephones
+from tests.gateway.house import PATIENCE_S
 
 
 async def _press(them: Telephones, digits: str) -> None:
@@ -46,3 +47,23 @@ async def test_keys_for_a_line_that_was_just_lost_are_pressed_when_it_comes_back
         await them.until(lambda: again.relay.digits_sent == ["3"])
         await them.settled("send")
         assert again.relay.digits_sent == ["3"]
+
+
+async def test_keys_are_pressed_once_although_their_send_is_not_over_when_the_line_breaks(tmp_path: Path) -> None:
+    """Its limits keep it waiting, or the process ends before it knows: they went out all the same."""
+    async with telephones(tmp_path) as them:
+        await them.ring()
+        line = await them.dial()
+        await line.says("one", 1)
+        await them.settled("send")
+        limiter, clock = them.place.house.performer._limiter, them.place.core.clock
+        limiter.penalize(ChannelId("line"), None, clock.monotonic() + PATIENCE_S)
+        await _press(them, "1w2#")
+        await them.until(lambda: line.relay.digits_sent == ["1w2#"])
+        line.socket.transport.abort()
+        await them.until(lambda: line.relay.ended is not None)
+        await them.settle(20)
+        again = await them.dial()
+        await them.replies("two")
+        await them.until(lambda: again.relay.cycles[-1:] == ["two"])
+        assert again.relay.digits_sent == []

@@ -88,6 +88,21 @@ def test_show(body: dict[str, Any], facts: dict[str, Any], want: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "once"),
+    [
+        (said(PRESSED), True),
+        (event("key", direction="out", detail="12#"), True),
+        (said(text("Press one.")), False),
+        (said(AUDIO), False),
+        (event("ended", direction="out"), False),
+        (state("queue"), False),
+    ],
+)
+def test_what_must_not_be_repeated_is_keys(body: dict[str, Any], once: bool) -> None:
+    assert ADAPTER.once(message(body)) is once
+
+
+@pytest.mark.parametrize(
     ("piece", "first", "token"),
     [("Let me **check**.", True, "Let me check."), ("Done.", False, " Done."), (" Done.", False, " Done."),
      ("One. ", True, "One. ")],
