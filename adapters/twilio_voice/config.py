@@ -135,6 +135,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
             yield "number must be like +442079460137"
         if self.human_number and dialable(who(self.human_number, "")[0]) != self.human_number:
             yield "human_number must be like +442079460137, sip:name@host or client:name"
+        if self.human_number and self.human_number == self.account:
+            yield "human_number is our own number: whoever is passed on to people would call us again"
 
     def _url_problems(self) -> Iterator[str]:
         yield from url_problem("api_url", self.api_url)

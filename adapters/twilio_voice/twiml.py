@@ -129,13 +129,14 @@ class Writer:
         if self._config.media_stream and first:
             self._stream(response, scene, fresh)
         connect = ConnectVerb(action=after, method="POST")
-        greeting = self._config.interruptible if step.greet else None
+        greeting = spoken(self._config.say_greeting) if step.greet else None
         relay = connect.conversation_relay(
             url=live_url(scene.base),
-            welcome_greeting=spoken(self._config.say_greeting) if step.greet else None,
+            welcome_greeting=greeting or None,
             language=self._config.language, voice=self._config.voice, hints=self._config.hints,
             tts_provider=self._config.tts_provider, transcription_provider=self._config.transcription_provider,
-            interruptible=self._config.interruptible, welcome_greeting_interruptible=greeting,
+            interruptible=self._config.interruptible,
+            welcome_greeting_interruptible=self._config.interruptible if greeting else None,
             dtmf_detection=True,
         )  # fmt: skip
         relay.parameter(name="ticket", value=fresh)

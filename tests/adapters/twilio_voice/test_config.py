@@ -23,6 +23,8 @@ def test_what_is_missing_is_named() -> None:
         ({"number": "our number"}, "number"),
         ({"human_number": "call me"}, "human_number"),
         ({"human_number": "sip:nobody"}, "human_number"),
+        ({"human_number": NUMBER}, "human_number"),
+        ({"human_number": NUMBER, "number": NUMBER.removeprefix("+")}, "human_number"),
         ({"api_url": "ftp://x"}, "api_url"),
         ({"public_url": "not a url"}, "public_url"),
         ({"public_url": "https://x.example/elsewhere"}, "public_url"),

@@ -134,6 +134,11 @@ def test_the_relay() -> None:
     assert (found.call, found.address, found.since_at) == (CALL, LEG, NOW)
 
 
+def test_without_a_greeting_there_is_none() -> None:
+    (relay,) = ET.fromstring(written(Connect(), say_greeting=" ")).iter("ConversationRelay")
+    assert not {"welcomeGreeting", "welcomeGreetingInterruptible"} & set(relay.attrib)
+
+
 def test_a_relay_that_comes_back_says_the_last_seconds_again_and_no_greeting() -> None:
     connect, redirect = ET.fromstring(written(Connect(greet=False, failed_s=77)))
     (relay,) = connect
