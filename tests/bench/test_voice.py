@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import host
 from tests.bench.disk import fsync_ms
+from tests.bench.host import Neighbours
 from tests.bench.voice import measure, shown
 
 
@@ -31,3 +33,15 @@ async def test_every_turn_is_answered_beside_webhooks(tmp_path: Path, commit_ms:
 def test_the_disk_is_asked(tmp_path: Path) -> None:
     half, most = fsync_ms(tmp_path, 5)
     assert 0 < half <= most
+
+
+@pytest.mark.parametrize(("stat", "taken"), [("cpu  1 2 3 4 5 6 7 {} 0 0\n", True), ("cpu 1 2", False), ("", False)])
+def test_what_the_host_took_is_told_where_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat: str, taken: bool
+) -> None:
+    path = tmp_path / "stat"
+    monkeypatch.setattr(host, "STAT", path)
+    path.write_text(stat.format(100))
+    neighbours = Neighbours()
+    path.write_text(stat.format(300))
+    assert (neighbours.share or 0.0) > 0 if taken else neighbours.share is None

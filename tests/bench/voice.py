@@ -30,6 +30,7 @@ from tests.bench.__main__ import drained
 from tests.bench.database import Database
 from tests.bench.disk import fsync_ms
 from tests.bench.graph import Graph
+from tests.bench.host import Neighbours
 from tests.bench.load import Connection, Load, closed_loop, open_loop, percentile
 from tests.bench.load import connect as dial
 from tests.bench.servers import LOAD_CORE, VOICE_TOKEN, VOICE_URL, gateway
@@ -47,6 +48,8 @@ class Waits(Struct, frozen=True):
     first: tuple[float, ...]
     whole: tuple[float, ...]
     beside: Load | None
+    stolen: float | None
+    """The share of this machine's time that its host gave to others."""
 
 
 class Call:
@@ -140,11 +143,13 @@ async def measure(
                 wire.request("/hooks/wa", wire.delivery(f"V{os.getpid()}x{number}x", number % customers))
                 for number in range(count)
             ]
+            neighbours = Neighbours()
             talks = [one.talk(turns, every_s, every_s * place / calls) for place, one in enumerate(callers)]
             if requests:
                 beside, *_ = await asyncio.gather(open_loop(port, requests, beside_per_s, 64), *talks)
             else:
                 beside, _ = None, await asyncio.gather(*talks)
+            stolen = neighbours.share
             for caller in callers:
                 await caller.hang_up()
     finally:
@@ -153,6 +158,7 @@ async def measure(
         tuple(one for caller in callers for one in caller.first),
         tuple(one for caller in callers for one in caller.whole),
         beside,
+        stolen,
     )
 
 
@@ -164,6 +170,8 @@ def shown(name: str, found: Waits) -> str:
         took = found.beside.latencies_ms
         lines.append(f"  beside: {found.beside.rate:.0f} webhooks/s, {found.beside.refused} refused, "
                      f"p50 {percentile(took, 0.5):.1f}, p99 {percentile(took, 0.99):.1f} ms")  # fmt: skip
+    if found.stolen is not None:
+        lines.append(f"  taken by the host: {found.stolen:.1%} of the time")
     return "\n".join(lines)
 
 
