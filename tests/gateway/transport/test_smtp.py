@@ -340,10 +340,8 @@ BAD = ["a b@c.example", "a@b@c", "<a@b>", "a@b>", "a@b\r\nDATA", "a@b\nX", "a\x0
 async def test_an_address_that_would_break_out_of_its_command(make: Made, address: str) -> None:
     async with MailServer() as server:
         transport = await make()
-        assert facts(await failure(transport, mail(server.at(), recipients=("b@home.example", address)))) == (
-            Refused,
-            True,
-        )
+        one_of_two = mail(server.at(), recipients=("b@home.example", address))
+        assert facts(await failure(transport, one_of_two)) == (Refused, True)
         if address:
             assert facts(await failure(transport, mail(server.at(), sender=address))) == (Refused, True)
         assert server.most_open == 0
