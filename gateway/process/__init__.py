@@ -284,7 +284,7 @@ class Processor:
         before what is handed over next.
         """
         if self._handover is not None:
-            self._handover.gives(found.rows)
+            self._handover.gives(found.rows, self._store.now())
         if self._handover is not None and found.left is not None:
             self._handover.found(found.left)
         loop.call_soon_threadsafe(self._found, found.rows)

@@ -42,6 +42,10 @@ class Claimed(NamedTuple):
     wants_outcome: bool
 
 
+Claim = tuple[IntakeId, int]
+"""A row and the epoch under which somebody has it."""
+
+
 def is_prompt(row: IntakeRow | Claimed) -> bool:
     """A fact of ours, or from a session of its own: somebody may wait for it."""
     return row.lane != row.endpoint_id
@@ -191,16 +195,16 @@ def left(tx: Tx, upto: int) -> list[IntakeRow]:
     return [IntakeRow(id, endpoint, lane, kind, b"") for id, endpoint, lane, kind in tx.rows(_LEFT, (upto, tx.now()))]
 
 
-def finish(tx: Tx, rows: list[tuple[IntakeId, int]]) -> None:
-    """The rows (id, epoch) are done. Raises LostClaim."""
+def finish(tx: Tx, rows: list[Claim]) -> None:
+    """The rows are done. Raises LostClaim."""
     fenced(tx.run_many(_FINISH, rows), len(rows))
-    tx.settled += [id for id, _ in rows]
+    tx.settled += rows
 
 
 def answer(tx: Tx, row: IntakeId, epoch: int, outcome: bytes) -> None:
     """Done, and kept for a while with what came of it."""
     fenced(tx.run(_ANSWER, (outcome, row, epoch)), 1)
-    tx.settled.append(row)
+    tx.settled.append((row, epoch))
 
 
 def progress(tx: Tx, row: IntakeId, epoch: int, next_index: int) -> None:
@@ -215,7 +219,9 @@ def fail(tx: Tx, row: IntakeId, epoch: int) -> None:
 def release(tx: Tx, rows: Sequence[Claimed]) -> None:
     """Gives rows back that were claimed and not worked on."""
     tx.leave(rows)
-    tx.run_many(_RELEASE, [(row.id, row.epoch) for row in rows])
+    claims = [(row.id, row.epoch) for row in rows]
+    tx.run_many(_RELEASE, claims)
+    tx.settled += claims
 
 
 def void_claims(tx: Tx) -> None:

@@ -11,8 +11,7 @@ from gateway.store.statement import Database, Row, Statement
 
 if TYPE_CHECKING:
     from gateway.store.handover import Arrived, Handover
-    from gateway.store.intake import Claimed, IntakeRow, Leased
-    from normalizer.ids import IntakeId
+    from gateway.store.intake import Claim, Claimed, IntakeRow, Leased
 
 
 class Tx:
@@ -29,8 +28,8 @@ class Tx:
         """What room 2 gets when this is committed."""
         self.left = False
         """Something new waits for it in the intake."""
-        self.settled: list[IntakeId] = []
-        """Rows of the intake that are over with this commit, or back in the table."""
+        self.settled: list[Claim] = []
+        """Claims that are over with this commit: their rows are settled, or back in the table."""
         self.then: Callable[[], None] | None = None
         """Called on the loop when this is committed."""
 
@@ -47,7 +46,6 @@ class Tx:
     def leave(self, rows: Sequence[Arrived]) -> None:
         """These are about to be in the intake, claimed by nobody."""
         self.left = True
-        self.settled += [row.id for row in rows]
         if self._handover is not None:
             self._handover.waits(rows)
 

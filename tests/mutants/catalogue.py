@@ -28,7 +28,14 @@ MUTANTS = (
         "settled-before-what-came-first",
         "3: what a caller says stands after the answer that he cut short",
         "gateway/store/handover.py",
-        (("        if before.difference(tx.settled, *(one.settled for one in beside)):\n            return []\n", ""),),
+        ((" or before.difference(tx.settled, *(one.settled for one in beside))", ""),),
+        ("tests/store/test_at_once.py",),
+    ),
+    Mutant(
+        "settled-before-what-waits-in-the-table",
+        "3: what a caller says stands after the answer that he cut short",
+        "gateway/store/handover.py",
+        (("self._prompts_wait or ", ""),),
         ("tests/store/test_at_once.py",),
     ),
     Mutant(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from gateway.clock import FrozenClock
 from gateway.store import handover, intake
 from gateway.store.handover import Handover, Taker
 from gateway.store.intake import Claimed
@@ -17,6 +18,7 @@ from tests.store.races import nobody_else_writes
 from tests.store.rows import intake_row
 
 LANE = "visitor"
+LEASE_MS = 30_000
 
 
 class Room:
@@ -28,7 +30,7 @@ class Room:
         self.log: list[str] = []
         """What was settled by the commit that stored it, and what was told of it on the loop."""
         self.wrong: Exception | None = None
-        taker = Taker(owner="me", lease_ms=30_000, takes=lambda row: True, has_room=lambda: True,
+        taker = Taker(owner="me", lease_ms=LEASE_MS, takes=lambda row: True, has_room=lambda: True,
                       give=self.handed.extend, look=lambda: None, settle=self.settle)  # fmt: skip
         made = store.bring_to(taker)
         assert made is not None
@@ -146,10 +148,61 @@ async def test_many_are_handed_over(room: Room, monkeypatch: pytest.MonkeyPatch)
 
 async def test_what_was_found_in_the_table_goes_first_too(room: Room) -> None:
     found = [Claimed(*intake_row(1, LANE)[:5], 0, 1, 0, False)]
-    room.handover.gives(found)
+    room.handover.gives(found, room.store.now())
     await says(room, 2)
     assert room.log == []
     await room.store.write(lambda tx: intake.release(tx, [*found, *room.handed]))
     room.handover.found([])
     await says(room, 3)
     assert room.log == ["settled [3]", "told [3]"]
+
+
+async def test_what_waits_in_the_table_goes_first_too(room: Room) -> None:
+    """Whatever its lane: it was given back, and nobody has looked yet."""
+    room.wrong = ZeroDivisionError()
+    await says(room, 1)
+    room.wrong = None
+    await room.store.write(lambda tx: intake.release(tx, room.handed))
+    await says(room, 2, lane="another")
+    assert (room.log, [row.id for row in room.handed]) == ([], [1, 2])
+
+
+async def test_and_what_waits_from_the_same_commit_on(room: Room) -> None:
+    room.handover.waits([intake_row(0, LANE)])
+    await room.store.receive([intake_row(1, LANE), intake_row(2, "another")])
+    assert (room.log, [row.id for row in room.handed]) == ([], [2])
+
+
+async def test_webhooks_that_wait_are_nobodys_turn(room: Room) -> None:
+    room.handover.waits([intake_row(0)])
+    await says(room, 1)
+    assert room.log == ["settled [1]", "told [1]"]
+
+
+async def test_who_gives_a_lost_claim_back_does_not_give_back_the_new_one(room: Room) -> None:
+    old = Claimed(*intake_row(1, LANE)[:5], 0, 1, 0, False)
+    new = old._replace(epoch=2)
+    room.handover.gives([old], room.store.now())
+    room.handover.gives([new], room.store.now())
+    await room.store.write(lambda tx: intake.release(tx, [old]))
+    room.handover.found([])
+    await says(room, 2)
+    assert room.log == []
+    await room.store.write(lambda tx: intake.release(tx, [new, *room.handed]))
+    room.handover.found([])
+    await says(room, 3)
+    assert room.log == ["settled [3]", "told [3]"]
+
+
+async def test_a_claim_that_nobody_told_the_end_of_holds_up_nothing_for_ever(room: Room, clock: FrozenClock) -> None:
+    """Until it is over it may be settled any time; then the table knows."""
+    room.handover.gives([Claimed(*intake_row(1, LANE)[:5], 0, 1, 0, False)], room.store.now())
+    clock.advance(LEASE_MS / 1000)
+    await says(room, 2, lane="another")
+    clock.advance(0.001)
+    await says(room, 3, lane="a third")
+    assert (room.log, [row.id for row in room.handed], room.handover.is_sure) == ([], [2], False)
+    await room.finish(2)
+    room.handover.found([])
+    await says(room, 4)
+    assert room.log == ["settled [4]", "told [4]"]
