@@ -146,10 +146,11 @@ class Speech:
     async def write(self) -> Finished:
         """Until the engine is done. Raises TimeoutError, EngineError, Withheld, Unwanted."""
         async with asyncio.timeout(self.command.deadline_ms / 1000):
+            # From before it is read on: a ring in the meantime makes it an old one.
+            self._fresh_until = asyncio.get_running_loop().time() + FRESH_S
             turn, wanted = await self._asker.turn(self.held, self.command)
             if not wanted:
                 raise Unwanted
-            self._fresh_until = asyncio.get_running_loop().time() + FRESH_S
             async with aclosing(self._asker.engine.answer(turn)) as events:
                 async for event in events:
                     match event:
