@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Tx:
     """Lives as long as its transaction. `now()` is the store's clock in milliseconds, the same for every node."""
 
-    __slots__ = ("_connection", "_database", "_handover", "handed", "left", "now", "settled", "then")
+    __slots__ = ("_connection", "_database", "_handover", "at_once", "handed", "left", "now", "settled", "then")
 
     def __init__(
         self, connection: Connection, database: Database, now: Callable[[], int], handover: Handover | None = None
@@ -30,6 +30,8 @@ class Tx:
         """Something new waits for it in the intake."""
         self.settled: list[Claim] = []
         """Claims that are over with this commit: their rows are settled, or back in the table."""
+        self.at_once = 0
+        """How many of what it stores it has settled."""
         self.then: Callable[[], None] | None = None
         """Called on the loop when this is committed."""
 
@@ -55,7 +57,7 @@ class Tx:
         self.handed, self.settled = [row for row in handed if row not in rows], list(settled)
         self._connection.exec_driver_sql("SAVEPOINT prompts")
         try:
-            self.then = settle(self, rows)
+            self.then, self.at_once = settle(self, rows), len(rows)
         except Exception:
             self._connection.exec_driver_sql("ROLLBACK TO prompts")
             self.handed, self.settled = handed, settled

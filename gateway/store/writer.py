@@ -100,7 +100,7 @@ class Writer:
             self._work.rested(began)
         if rows:
             self._work.committed("receive", began, len(rows))
-            self._tell(rows, tx)
+            self._tell(rows, tx, began)
         for job, result, error in ended:
             self._ended(job, result, error, began)
 
@@ -149,7 +149,7 @@ class Writer:
         began = self._work.time()
         tx = transact(connection, lambda connection: self._store(connection, rows))
         self._work.committed("receive", began, len(rows))
-        self._tell(rows, tx)
+        self._tell(rows, tx, began)
 
     def _store(self, connection: Connection, rows: list[Pending]) -> Tx:
         tx = self._begun(connection)
@@ -170,12 +170,14 @@ class Writer:
             if is_trouble(error):
                 raise
 
-    def _committed(self, tx: Tx) -> None:
+    def _committed(self, tx: Tx, began: float) -> None:
         if self._work.handover is not None:
             self._work.handover.committed(tx)
+        if tx.at_once:
+            self._work.committed("process", began, tx.at_once)
 
-    def _tell(self, rows: list[Pending], tx: Tx) -> None:
-        self._committed(tx)
+    def _tell(self, rows: list[Pending], tx: Tx, began: float) -> None:
+        self._committed(tx, began)
         soon(rows[0].future, settle, [(pending.future, None, None) for pending in rows], self._work.taker, tx)
 
     def _perform(self, connection: Connection, job: Job) -> None:
@@ -201,7 +203,7 @@ class Writer:
 
     def _ended(self, job: Job, result: Any, error: Exception | None, began: float) -> None:
         if error is None and job.tx is not None:
-            self._committed(job.tx)
+            self._committed(job.tx, began)
         if error is None and job.then is not None:
             job.then(result)
         job.done(result, error, self._work.taker)

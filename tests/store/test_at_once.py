@@ -14,6 +14,7 @@ from gateway.store.handover import Handover, Taker
 from gateway.store.intake import Claimed
 from gateway.store.store import Store, StoreUnavailable
 from gateway.store.tx import Tx
+from gateway.store.work import Watch
 from tests.store.races import nobody_else_writes
 from tests.store.rows import intake_row
 
@@ -69,6 +70,15 @@ async def test_it_is_settled_and_told_before_its_sender_hears_that_it_is_kept(ro
     await says(room, 1)
     assert (room.log, room.stored()) == (["settled [1]", "told [1]"], [1_001])
     assert [row.id for row in room.handed] == [1_001], "what it led to"
+
+
+async def test_the_commit_counts_for_room_2_as_well(room: Room) -> None:
+    commits: list[tuple[str, int]] = []
+    room.store.work.watch = Watch(lambda: 7.0, lambda kind, _seconds, items: commits.append((kind, items)))
+    await room.store.receive([intake_row(1), intake_row(2, LANE), intake_row(3, "another")])
+    await room.finish(1_002, 1_003)
+    await room.store.write(lambda tx: intake.add(tx, [intake_row(4, LANE)]))
+    assert sorted(commits) == [("process", 1), ("process", 2), ("receive", 3)]
 
 
 async def test_webhooks_are_handed_over(room: Room) -> None:
