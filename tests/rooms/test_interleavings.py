@@ -1,0 +1,39 @@
+"""Whatever goes wrong, and in whatever order: what was accepted is settled once, in its order, and told afterwards."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gateway.process import Processor
+from gateway.store import handover
+from tests.rooms.interleavings import Place
+from tests.rooms.world import World
+
+STEPS = 120
+
+
+async def live(world: World, monkeypatch: pytest.MonkeyPatch, seed: int, steps: int = STEPS) -> Place:
+    path = world.store.engine.url.database
+    assert path is not None
+    place = Place(world, path, seed)
+    monkeypatch.setattr(handover, "AT_ONCE", 2)
+    monkeypatch.setattr("gateway.process.settle", place.settle)
+    monkeypatch.setattr(Processor, "_settle_at_once", place.settles(Processor._settle_at_once))
+    await place.live(steps)
+    return place
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_nothing_is_lost_doubled_or_overtaken(
+    sqlite_world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    place = await live(sqlite_world, monkeypatch, seed)
+    assert place.at_once, "some of it was settled by the commit that stored it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 100 + int(os.environ.get("THROUGHLINE_SEEDS", "150"))))
+async def test_nor_in_many_more_lives(sqlite_world: World, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    await live(sqlite_world, monkeypatch, seed, 2 * STEPS)
