@@ -183,6 +183,12 @@ async def test_and_what_waits_from_the_same_commit_on(room: Room) -> None:
     assert (room.log, [row.id for row in room.handed]) == ([], [2])
 
 
+async def test_and_what_a_look_left_there(room: Room) -> None:
+    room.handover.found([intake_row(0, LANE)])
+    await says(room, 1, lane="another")
+    assert (room.log, [row.id for row in room.handed]) == ([], [1])
+
+
 async def test_webhooks_that_wait_are_nobodys_turn(room: Room) -> None:
     room.handover.waits([intake_row(0)])
     await says(room, 1)
