@@ -2,6 +2,7 @@
 
 Rule: an intake id grows with the time the row is due: the primary key is the order of work, and timers wait in it.
 Rule: a claim is a lease with an epoch; whoever lost it can write nothing, and a lane has one owner at a time.
+Rule: what was done is not done again under the same claim: a commit may have been one though nobody heard of it.
 """
 
 from collections.abc import Sequence
@@ -136,12 +137,15 @@ _LEFT = Statement(
 _FENCE = (intake.c.id == b("p_id"), intake.c.epoch == b("p_epoch"))
 _FINISH = Statement(lambda d: sa.delete(intake).where(*_FENCE), "p_id", "p_epoch")
 _ANSWER = Statement(
-    lambda d: sa.update(intake).values(state=ANSWERED, outcome=b("p_outcome"), leased_until=0).where(*_FENCE),
+    lambda d: sa.update(intake).values(state=ANSWERED, outcome=b("p_outcome"), leased_until=0).where(
+        *_FENCE, intake.c.state == sa.literal_column(str(WAITING))
+    ),
     "p_outcome", "p_id", "p_epoch",
 )  # fmt: skip
 _PROGRESS = Statement(
-    lambda d: sa.update(intake).values(next_index=b("p_next")).where(*_FENCE), "p_next", "p_id", "p_epoch"
-)
+    lambda d: sa.update(intake).values(next_index=b("p_next")).where(*_FENCE, intake.c.next_index < b("p_next")),
+    "p_next", "p_id", "p_epoch",
+)  # fmt: skip
 _FAIL = Statement(
     lambda d: sa.update(intake).values(attempts=intake.c.attempts + 1, leased_until=0).where(*_FENCE), "p_id", "p_epoch"
 )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.process.prepare import Item
 from gateway.process.settle import Done, Rules, settle
-from gateway.store import intake
+from gateway.store import handover, intake
+from gateway.store.store import StoreUnavailable
 from gateway.store.tx import Tx
-from tests.rooms.world import World, text
+from tests.rooms.world import World, text, texts
 
 
 async def test_twice_in_one_batch(world: World) -> None:
@@ -126,3 +130,40 @@ async def test_a_repeat_in_the_batch_of_the_first_is_told_where_that_stands(worl
     first, second = [outcome.placed[0] for frame in frames if (outcome := await frame) is not None]
     assert (first.duplicate, second.duplicate) == (False, True)
     assert (second.envelope_id, second.seq, second.wire_seq) == (first.envelope_id, 1, 1)
+
+
+def loses_its_word(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room 2's next commit succeeds, and nobody hears of it: the connection broke."""
+    write, lost = world.store.write, list[str]()
+
+    async def unheard(call: Callable[[Tx], Any], *, room: str | None = None, **more: Any) -> Any:
+        done = await write(call, room=room, **more)
+        if room == "process" and not lost:
+            lost.append(room)
+            raise StoreUnavailable("broken")
+        return done
+
+    monkeypatch.setattr(world.store, "write", unheard)
+
+
+@pytest.fixture
+async def batches_of_one(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(handover, "AT_ONCE", 0)
+    world.process_settings = replace(world.process_settings, batch=1, batch_alone=1, poll_ms=1)
+    world.boot()
+    await world.processor.drain()
+    loses_its_word(world, monkeypatch)
+    return world
+
+
+async def test_an_outcome_that_was_stored_after_all_stays_what_it_is(batches_of_one: World) -> None:
+    world = batches_of_one
+    await world.store.receive([world.receiver._row(world.frame_of("s1", id="1", text="a"), True)])
+    await world.processor.drain()
+    assert (await world.talk(), world.dead()) == (["customer: a"], [])
+
+
+async def test_so_does_half_a_request(batches_of_one: World) -> None:
+    world = batches_of_one
+    await world.post(*texts("a", "b", "c"))
+    assert (await world.talk(), world.dead()) == (["customer: a", "customer: b", "customer: c"], [])

@@ -225,3 +225,22 @@ def test_a_thousand_rows_are_claimed_and_finished_at_once(store: Store) -> None:
     assert ids(rows) == list(range(1, 1001))
     store.write_now(lambda tx: intake.finish(tx, [(IntakeId(row.id), row.epoch) for row in rows]))
     assert store.read_now(intake.depth) == 0
+
+
+def test_what_is_answered_is_not_answered_again(store: Store) -> None:
+    """As by somebody who never heard that he did."""
+    put(store, intake_row(1, wants_outcome=True))
+    (row,) = take(store)
+    store.write_now(lambda tx: intake.answer(tx, row.id, row.epoch, b"first"))
+    with pytest.raises(LostClaim):
+        store.write_now(lambda tx: intake.answer(tx, row.id, row.epoch, b"second"))
+    assert store.read_now(lambda tx: intake.outcome(tx, row.id)) == b"first"
+
+
+def test_progress_is_made_once(store: Store) -> None:
+    put(store, intake_row(1))
+    (row,) = take(store)
+    store.write_now(lambda tx: intake.progress(tx, row.id, row.epoch, 2))
+    with pytest.raises(LostClaim):
+        store.write_now(lambda tx: intake.progress(tx, row.id, row.epoch, 2))
+    store.write_now(lambda tx: intake.progress(tx, row.id, row.epoch, 3))
