@@ -39,6 +39,25 @@ MUTANTS = (
         ("tests/store/test_at_once.py",),
     ),
     Mutant(
+        "settled-again-under-a-claim-that-is-used-up",
+        "2: what was done is not done again by somebody who never heard that he did it",
+        "gateway/store/intake.py",
+        (('.where(*_FENCE, intake.c.next_index < b("p_next"))', ".where(*_FENCE)"),),
+        ("tests/rooms/test_once.py", "tests/store/test_intake.py"),
+    ),
+    Mutant(
+        "a-look-is-fresh-whatever-happened-meanwhile",
+        "8: an answer for an older holder is dropped",
+        "gateway/perform/stream.py",
+        (
+            (
+                "            self._stream.bell.clear()\n            self._fresh_until = 0.0\n",
+                "            self._stream.bell.clear()\n",
+            ),
+        ),
+        ("tests/rooms/test_streams.py",),
+    ),
+    Mutant(
         "half-a-turn-stays",
         "4: what is tried again has no second effect",
         "gateway/store/tx.py",
