@@ -172,7 +172,8 @@ class Place:
                     await asyncio.sleep(0)
                 if self._chance.random() < 0.15:
                     await self._rest()
-                if self._chance.random() < 0.02:
+                    self._chance.choice((self.frames, self.cursed))()
+                if self._chance.random() < 0.04:
                     await self._restart()
             await self._end()
             self._check()
@@ -210,6 +211,10 @@ class Place:
         await self._store.write(lambda tx: None)
         await self._world.start_anew()
         self._running = asyncio.create_task(self._world.processor.run())
+        for session in SESSIONS:
+            # Before anybody knows what waits in the table.
+            self._frame(session)
+            await asyncio.sleep(0)
 
     async def _end(self) -> None:
         await self._flush()
@@ -219,6 +224,14 @@ class Place:
             await self._world.processor.drain()
             # Whatever a lost claim left leased comes again when its lease is over.
             self._world.clock.advance(LEASE_S + 1)
+        await self._is_as_ever()
+
+    async def _is_as_ever(self) -> None:
+        """Nothing of all that keeps the next one waiting."""
+        before = self.at_once
+        self._frame(SESSIONS[0])
+        await self._sent[-1].future
+        assert self.at_once == before + 1, "nothing is settled at once any more"
 
     # --- what happens -------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ STEPS = 100
 
 async def live(
     world: World, monkeypatch: pytest.MonkeyPatch, seed: int, steps: int = STEPS, *, doubtful: bool = False
-) -> Place:
+) -> None:
     path = world.store.engine.url.database
     assert path is not None
     place = Place(world, path, seed, doubtful=doubtful)
@@ -22,15 +22,13 @@ async def live(
     monkeypatch.setattr("gateway.process.settle", place.settle)
     monkeypatch.setattr(Processor, "_settle_at_once", place.settles(Processor._settle_at_once))
     await place.live(steps)
-    return place
 
 
 @pytest.mark.parametrize("seed", range(9))
 async def test_nothing_is_lost_doubled_or_overtaken(
     sqlite_world: World, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    place = await live(sqlite_world, monkeypatch, seed)
-    assert place.at_once, "some of it was settled by the commit that stored it"
+    await live(sqlite_world, monkeypatch, seed)
 
 
 @pytest.mark.parametrize("seed", range(3))
