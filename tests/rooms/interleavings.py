@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from msgspec.structs import replace
 
 from adapters.base import RawInbound
@@ -36,6 +35,7 @@ from normalizer.envelope import Message, Text, plain_text
 from normalizer.ids import AgentId, ConversationId, EnvelopeId
 from router.events import AgentReplied
 from tests.rooms import desk
+from tests.rooms.faults import Faults
 from tests.rooms.world import LEASE_S, World, delivery, text
 
 PATIENCE_S = 60.0
@@ -43,38 +43,6 @@ SESSIONS = ("s1", "s2", "s3")
 SENDERS = ("16505550001", "16505550002")
 FOR_GOOD = 1_000
 """Tries that fail."""
-
-
-class Faults:
-    """Of the database, on the writer's thread: so many commits that fail, or say so, and the statement that does."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self.commits = self.doubts = self.statements = 0
-        self._commit = engine.dialect.do_commit
-        engine.dialect.do_commit = self._do_commit  # type: ignore[method-assign, assignment]
-        sa.event.listen(engine, "before_cursor_execute", self._before)
-
-    def none(self) -> None:
-        self.commits = self.doubts = self.statements = 0
-
-    def _do_commit(self, connection: Any) -> None:
-        if _is_writer() and self.commits:
-            self.commits -= 1
-            raise sqlite3.OperationalError("disk I/O error")
-        self._commit(connection)
-        if _is_writer() and self.doubts:
-            self.doubts -= 1
-            raise sqlite3.OperationalError("the connection broke")
-
-    def _before(self, *_: object) -> None:
-        if _is_writer() and self.statements:
-            self.statements -= 1
-            if self.statements == 0:
-                raise sa.exc.OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
-
-
-def _is_writer() -> bool:
-    return threading.current_thread().name == "store-write"
 
 
 class Sent(NamedTuple):
