@@ -39,6 +39,7 @@ class Trigger(StrEnum):
     AI_ANSWERED = "ai_answered"
     AI_GAVE_UP = "ai_gave_up"
     AGENT_REPLIED = "agent_replied"
+    UNDELIVERED = "undelivered"
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
@@ -75,6 +76,7 @@ TRANSITIONS: dict[tuple[Kind, Trigger], Kind | Literal["first"]] = {
     ("ai", Trigger.CUSTOMER_WROTE_AI_DOWN): "queue",
     ("ai", Trigger.TOO_MANY_ANSWERS): "queue",
     ("ai", Trigger.AI_GAVE_UP): "queue",
+    ("ai", Trigger.UNDELIVERED): "queue",
     ("ai", Trigger.AGENT_REPLIED): "agent",
     ("queue", Trigger.AGENT_REPLIED): "agent",
     ("nobody", Trigger.AGENT_REPLIED): "agent",

@@ -4,6 +4,7 @@ Rule: pure; whoever calls it holds the lock on the conversation and writes what 
 Rule: every automatic decision says why, in words.
 Rule: an answer computed for another epoch is dropped here, and once more when it is sent.
 Rule: what a leg has heard is recorded, whatever became of the answer; what it has not heard is fenced like any other.
+Rule: an answer that did not arrive is no answer: people look at it, in silence, so that no failure can cause another.
 """
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ from normalizer.envelope import (
 from normalizer.ids import AgentId, EnvelopeId, LegId
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify
 from router.conversation import FIRST, Agent, Ai, Conversation, Holder, Kind, Nobody, Queue, Trigger, kind_of, next_kind
-from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, spoken_id
+from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, Undelivered, spoken_id
 from router.policy import Policy
 
 
@@ -69,7 +70,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     """Nothing was done (but recorded what was heard): `conflict`, `stale`, `engine_down`, `no_leg`."""
 
 
-Event = Envelope | AiAnswered | AiGaveUp | AgentReplied | HolderRequested
+Event = Envelope | AiAnswered | AiGaveUp | AgentReplied | HolderRequested | Undelivered
 
 
 def decide(event: Event, conversation: Conversation, facts: Facts, policy: Policy, now: int) -> Decision:
@@ -85,6 +86,8 @@ def decide(event: Event, conversation: Conversation, facts: Facts, policy: Polic
             return _agent_replied(event, conversation, now, policy)
         case HolderRequested():
             return _holder_requested(event, conversation, facts, policy, now)
+        case Undelivered():
+            return _undelivered(event, conversation, policy, now)
 
 
 def _customer_wrote(envelope: Envelope, before: Conversation, facts: Facts, policy: Policy, now: int) -> Decision:
@@ -233,6 +236,21 @@ def _holder_requested(event: HolderRequested, before: Conversation, facts: Facts
             return Decision(conversation=_rested(after, after.answered), reason=after.reason, records=(_state(after),))
 
 
+def _undelivered(event: Undelivered, before: Conversation, policy: Policy, now: int) -> Decision:
+    """The AI goes on as if it had been read, so people take over: also when it is being asked something newer, because
+    what it is asked about may hold the answer that never came. But once a newer turn was answered, the customer is
+    being served and can ask again: a failure that late is shown, and no more. Nothing is said: the way to him has just
+    failed, and the next message of his opens it again."""
+    if before.answered > event.seq:
+        return Decision(conversation=before, reason="a newer turn has its answer")
+    holder = _holder(next_kind(before.holder, Trigger.UNDELIVERED), before.holder, policy)
+    if holder == before.holder:
+        return Decision(conversation=before, reason="an answer of the AI's failed; it is not with the AI any more")
+    reason = f"undelivered: an answer of the AI's failed ({event.code})"
+    after = _waiting(_reopened(_change(before, holder, reason)), policy, now)
+    return Decision(conversation=after, reason=reason, commands=(Notify("handoff"),), records=(_state(after),))
+
+
 # --- small steps --------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +276,11 @@ def _waiting(conversation: Conversation, policy: Policy, now: int) -> Conversati
 def _rested(conversation: Conversation, up_to: int) -> Conversation:
     """Nothing of the customer's up to `up_to` waits any more."""
     return replace(conversation, asked=None, answered=max(conversation.answered, up_to), next_step="", due_at=None)
+
+
+def _reopened(conversation: Conversation) -> Conversation:
+    """The customer's last turn waits again: who gets it by a transfer has its due time, and the AI would be asked."""
+    return replace(conversation, answered=min(conversation.answered, max(0, conversation.last_in - 1)))
 
 
 def _stale(event: AiAnswered | AiGaveUp, conversation: Conversation) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from normalizer.envelope import MediaRef, Part, ReplyTo
+from normalizer.envelope import Envelope, MediaRef, Message, Part, ReplyTo
 from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId, LegId, derive
 from router.conversation import Holder
 
@@ -82,12 +82,34 @@ class MediaStored(Struct, frozen=True, kw_only=True, tag_field="fact", tag="medi
     media: MediaRef
 
 
-Fact = AiAnswered | AiGaveUp | AgentReplied | HolderRequested | EngineChanged | MediaStored
+class Undelivered(Struct, frozen=True, kw_only=True, tag_field="fact", tag="undelivered"):
+    """An answer of the AI's failed for good: refused, given up in doubt, or its provider said so in a receipt."""
+
+    envelope_id: EnvelopeId
+    conversation_id: ConversationId
+    seq: int
+    """Its place in the conversation."""
+    code: str
+    """Ours and the provider's, no text of anybody's."""
+
+
+Fact = AiAnswered | AiGaveUp | AgentReplied | HolderRequested | EngineChanged | MediaStored | Undelivered
 
 
 def spoken_id(command: CommandId) -> EnvelopeId:
     """The id that the answer to this question will have; those who hear it know it by that while it is written."""
     return EnvelopeId(derive("env", command, "spoken"))
+
+
+def undelivered(envelope: Envelope, conversation: ConversationId, seq: int | None, code: str) -> Undelivered | None:
+    """None: nobody waits for it. An agent sees what became of his words; what a program of ours said (also: that people
+    take over) is no answer, so that no failure can cause another; what was taken back is missed by nobody."""
+    body = envelope.body
+    if envelope.direction != "out" or envelope.author != "ai" or seq is None:
+        return None
+    if not isinstance(body, Message) or not body.parts:
+        return None
+    return Undelivered(envelope_id=envelope.id, conversation_id=conversation, seq=seq, code=code)
 
 
 def fact_key(fact: Fact) -> str:
@@ -104,3 +126,6 @@ def fact_key(fact: Fact) -> str:
             return f"holder/{conversation}/{key}"
         case EngineChanged(key=key):
             return f"engine/{key}"
+        case Undelivered(envelope_id=envelope):
+            # Once for each message: whichever of its parts failed, however often, and whoever told.
+            return f"undelivered/{envelope}"

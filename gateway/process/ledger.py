@@ -40,7 +40,16 @@ from normalizer.ids import (
 from router.commands import AskAi, Command, FetchMedia, Mark, Notify, Send
 from router.conversation import Agent, Ai, Conversation, Queue
 from router.decide import Decision, Facts, Say
-from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, Fact, HolderRequested, MediaStored
+from router.events import (
+    AgentReplied,
+    AiAnswered,
+    AiGaveUp,
+    EngineChanged,
+    Fact,
+    HolderRequested,
+    MediaStored,
+    Undelivered,
+)
 
 _encode_command = msgspec.json.Encoder().encode
 
@@ -375,6 +384,8 @@ def _why(fact: Fact | None) -> str:
             return "engine_down" if down else "gave_up"
         case AgentReplied() | HolderRequested():
             return "taken_over"
+        case Undelivered():
+            return "undelivered"
         case EngineChanged() | MediaStored() | None:
             return "engine_down"
 

@@ -43,7 +43,7 @@ from normalizer.envelope import (
 from normalizer.ids import ContactId, ConversationId, EndpointId, EnvelopeId, IntakeId, LegId
 from router.conversation import kind_of
 from router.decide import answering, asks_for_something, decide, fetches
-from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, HolderRequested, MediaStored
+from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, HolderRequested, MediaStored, Undelivered
 from router.policy import Policy
 
 _encode_outcome = msgspec.json.Encoder().encode
@@ -289,12 +289,14 @@ class Settlement:
                     self._fail_waiting(reason)
             case MediaStored():
                 self._media(item.fact)
-            case AiAnswered() | AiGaveUp() | AgentReplied() | HolderRequested():
+            case AiAnswered() | AiGaveUp() | AgentReplied() | HolderRequested() | Undelivered():
                 self._decide_fact(item, item.fact)
             case None:
                 return
 
-    def _decide_fact(self, item: Item, fact: AiAnswered | AiGaveUp | AgentReplied | HolderRequested) -> None:
+    def _decide_fact(
+        self, item: Item, fact: AiAnswered | AiGaveUp | AgentReplied | HolderRequested | Undelivered
+    ) -> None:
         before = self._ledger.conversations.get(fact.conversation_id)
         if before is None:
             self._errors[item.row.id] = "unknown_conversation"

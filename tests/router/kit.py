@@ -10,7 +10,7 @@ from normalizer.envelope import AddressClaim, Envelope, Evidence, Message, Party
 from normalizer.ids import AgentId, CommandId, ContactId, ConversationId, EndpointId, EnvelopeId, LegId
 from router.conversation import Agent, Ai, Conversation, Holder, Nobody, Queue
 from router.decide import Decision, Event, Facts, decide
-from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested
+from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, Undelivered
 from router.policy import Policy
 
 NOW = 1_000_000
@@ -60,6 +60,11 @@ def replied(agent: str = "bob", **fields: Any) -> AgentReplied:
 
 def requested(holder: Holder, epoch: int = 3) -> HolderRequested:
     return HolderRequested(conversation_id=ConversationId("cv"), holder=holder, expected_epoch=epoch, by="ann", key="k")
+
+
+def failed(seq: int = 5, code: str = "opted_out 21610") -> Undelivered:
+    """By default the answer to the customer's last turn."""
+    return Undelivered(envelope_id=EnvelopeId("env_2"), conversation_id=ConversationId("cv"), seq=seq, code=code)
 
 
 def after(event: Event, holder: Holder, facts: Facts = UP, policy: Policy = POLICY, **fields: Any) -> Decision:

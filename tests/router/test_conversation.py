@@ -35,6 +35,7 @@ LISTED = {
     ("ai", "customer_wrote_ai_down"): "queue",
     ("ai", "too_many_answers"): "queue",
     ("ai", "ai_gave_up"): "queue",
+    ("ai", "undelivered"): "queue",
     ("ai", "agent_replied"): "agent",
     ("queue", "agent_replied"): "agent",
     ("nobody", "agent_replied"): "agent",

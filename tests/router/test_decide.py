@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from normalizer.envelope import CallEvent, Envelope, Image, MediaRef, StateChange, Text, Unsupported
 from normalizer.ids import AgentId, EnvelopeId, ExternalId
 from router.commands import AskAi, FetchMedia, Mark, Notify
-from router.conversation import Agent, Ai, Conversation, Holder, Nobody, Queue
+from router.conversation import Agent, Ai, Conversation, Holder, Nobody, Queue, kind_of
 from router.decide import Decision, Event, Facts, answering, asks_for_something, decide, fetches
-from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested
+from router.events import AgentReplied, AiAnswered, AiGaveUp, HolderRequested, Undelivered
 from tests.router.kit import (
     DOWN,
     HOLDERS,
@@ -24,6 +24,7 @@ from tests.router.kit import (
     after,
     answered,
     conversation,
+    failed,
     gave_up,
     replied,
     requested,
@@ -175,7 +176,7 @@ def test_who_would_answer_now(holder: Holder, facts: Facts, first: Any, kind: st
 
 EVENTS = st.sampled_from(
     [wrote(), answered(), answered(confidence=0.1), gave_up(), gave_up(engine_down=True), replied(), replied("ann")]
-    + [replied(system=True)]
+    + [replied(system=True), failed(), failed(seq=99)]
     + [requested(holder) for holder in HOLDERS]
 )
 
@@ -188,6 +189,7 @@ def test_laws_of_every_history(holder: Holder, events: list[tuple[Event, bool]])
         before = replace(before, head=before.head + 1) if isinstance(event, Envelope) else before
         decision = decide(now_is, before, Facts(engine_up=up), POLICY, NOW)
         _holds(before, decision)
+        _reopens(event, before, decision)
         before = replace(decision.conversation, head=decision.conversation.head + len(decision.says))
 
 
@@ -198,15 +200,28 @@ def _at(event: Event, before: Conversation) -> Event:
             return replace(event, epoch=before.epoch, up_to=before.asked or before.last_in)
         case HolderRequested():
             return replace(event, expected_epoch=before.epoch)
-        case Envelope() | AgentReplied():
+        case Envelope() | AgentReplied() | Undelivered():
             return event
+
+
+def _reopens(event: Event, before: Conversation, decision: Decision) -> None:
+    """What was answered stays answered; but an answer that failed is none, and then nothing is said or asked."""
+    if not isinstance(event, Undelivered):
+        assert decision.conversation.answered >= before.answered
+        return
+    assert (decision.says, decision.refused, decision.conversation.last_in) == ((), None, before.last_in)
+    assert not any(isinstance(one, AskAi) for one in decision.commands)
+    if decision.conversation != before:
+        assert (kind_of(before.holder), kind_of(decision.conversation.holder)) == ("ai", "queue")
+        assert decision.conversation.last_in > decision.conversation.answered or before.last_in == 0
+        again = decide(event, decision.conversation, UP, POLICY, NOW)
+        assert (again.conversation, again.commands) == (decision.conversation, ())
 
 
 def _holds(before: Conversation, decision: Decision) -> None:
     after_it = decision.conversation
     assert decision.reason
     assert (after_it.epoch > before.epoch) >= (after_it.holder != before.holder)
-    assert after_it.answered >= before.answered
     if decision.refused:
         assert (after_it, decision.says, decision.commands) == (before, (), ())
     if after_it.holder == Nobody():

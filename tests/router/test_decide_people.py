@@ -11,7 +11,7 @@ from normalizer.ids import AgentId
 from router.commands import AskAi, Notify
 from router.conversation import Agent, Ai, Holder, Nobody, Queue, kind_of
 from router.decide import decide
-from tests.router.kit import DOWN, HOLDERS, NOW, POLICY, UP, after, conversation, replied, requested, said
+from tests.router.kit import DOWN, HOLDERS, NOW, POLICY, UP, after, conversation, failed, replied, requested, said
 
 
 @pytest.mark.parametrize("holder", [Ai(), Queue("default"), Nobody()])
@@ -94,3 +94,47 @@ def test_nobody_is_given_to_an_engine_that_is_down() -> None:
     before = conversation(Queue("default"))
     decision = decide(requested(Ai()), before, DOWN, POLICY, NOW)
     assert (decision.refused, decision.conversation) == ("engine_down", before)
+
+
+# --- an answer that failed --------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_failed_hands_over_in_silence_and_says_why() -> None:
+    decision = after(failed(), Ai())
+    after_it = decision.conversation
+    assert (after_it.holder, after_it.epoch, decision.says) == (Queue("default"), 4, ())
+    assert decision.reason == after_it.reason == "undelivered: an answer of the AI's failed (opted_out 21610)"
+    assert decision.commands == (Notify("handoff"),)
+    assert [one.state for one in decision.records if isinstance(one, StateChange)] == ["queue"]
+    assert (after_it.next_step, after_it.due_at) == ("a person answers", NOW + POLICY.queue_due_ms)
+
+
+def test_the_customers_turn_waits_again() -> None:
+    """So whoever gets it by a transfer has its due time, and the AI would be asked."""
+    after_it = after(failed(), Ai()).conversation
+    assert (after_it.last_in, after_it.answered) == (4, 3)
+    back = decide(requested(Ai(), after_it.epoch), after_it, UP, POLICY, NOW)
+    assert [type(one) for one in back.commands] == [AskAi]
+
+
+def test_also_while_the_ai_is_asked_something_newer() -> None:
+    """What it is asked about may hold the answer that never came."""
+    decision = after(failed(seq=2), Ai(), asked=4, answered=1)
+    assert (decision.conversation.holder, decision.conversation.asked) == (Queue("default"), None)
+    assert decision.conversation.answered == 1
+
+
+@pytest.mark.parametrize(("answered", "holder"), [(2, Queue("default")), (3, Queue("default")), (4, Ai())])
+def test_but_not_once_a_newer_turn_has_its_answer(answered: int, holder: Holder) -> None:
+    decision = after(failed(seq=3), Ai(), answered=answered)
+    assert decision.conversation.holder == holder
+    if holder == Ai():
+        assert (decision.conversation.epoch, decision.commands, decision.records) == (3, (), ())
+
+
+@pytest.mark.parametrize("holder", [Queue("vip"), Agent(AgentId("ann")), Nobody()])
+def test_who_is_not_with_the_ai_stays_where_he_is(holder: Holder) -> None:
+    before = conversation(holder, due_at=5)
+    decision = decide(failed(), before, UP, POLICY, NOW)
+    assert (decision.conversation, decision.says, decision.commands, decision.records) == (before, (), (), ())
+    assert decision.refused is None

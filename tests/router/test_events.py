@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
-from normalizer.envelope import MediaRef, Text
+import pytest
+from msgspec.structs import replace
+
+from normalizer.envelope import Envelope, MediaRef, Message, Note, StateChange, Text
 from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId
 from router.conversation import Ai
 from router.events import (
@@ -15,9 +18,12 @@ from router.events import (
     Fact,
     HolderRequested,
     MediaStored,
+    Undelivered,
     fact_key,
     spoken_id,
+    undelivered,
 )
+from tests.router.kit import wrote
 
 C, V = CommandId("c"), ConversationId("cv")
 FACTS: list[Fact] = [
@@ -26,6 +32,7 @@ FACTS: list[Fact] = [
     AgentReplied(conversation_id=V, agent_id=AgentId("a"), parts=(Text("x"),), key="k"),
     HolderRequested(conversation_id=V, holder=Ai(), expected_epoch=1, by="a", key="k"),
     EngineChanged(engine="x", up=True, reason="", key="k"),
+    Undelivered(envelope_id=EnvelopeId("e"), conversation_id=V, seq=2, code="refused"),
 ]
 
 
@@ -53,3 +60,38 @@ def test_a_callers_key_is_his_conversations() -> None:
         for id in ("cv", "cv2")
     )
     assert fact_key(one) != fact_key(other)
+
+
+# --- what is missed ---------------------------------------------------------------------------------------------------
+
+
+def ours(**fields: Any) -> Envelope:
+    usual: dict[str, Any] = {"direction": "out", "author": "ai", "body": Message(parts=(Text("42"),))}
+    return replace(wrote(), **{**usual, **fields})
+
+
+def test_an_answer_that_failed_is_missed_once_for_each_message() -> None:
+    fact = undelivered(ours(), V, 2, "opted_out 21610")
+    assert fact == Undelivered(envelope_id=EnvelopeId("env"), conversation_id=V, seq=2, code="opted_out 21610")
+    other = replace(fact, envelope_id=EnvelopeId("other"))
+    assert fact_key(fact) == fact_key(replace(fact, code="refused")) != fact_key(other)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"author": "agent"},
+        {"author": "system"},
+        {"author": "customer"},
+        {"direction": "in"},
+        {"body": Message(parts=())},
+        {"body": Note(text="x")},
+        {"body": StateChange(state="queue", reason="x")},
+    ],
+)
+def test_nobody_misses_what_is_no_answer_of_the_ais(fields: dict[str, Any]) -> None:
+    assert undelivered(ours(**fields), V, 2, "refused") is None
+
+
+def test_nor_what_has_no_place() -> None:
+    assert undelivered(ours(), V, None, "refused") is None

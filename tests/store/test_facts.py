@@ -9,7 +9,16 @@ from gateway.store.facts import OURS, fact_row
 from normalizer.envelope import MediaRef, Text
 from normalizer.ids import AgentId, CommandId, ConversationId, EnvelopeId, IntakeId
 from router.conversation import Queue
-from router.events import AgentReplied, AiAnswered, AiGaveUp, EngineChanged, Fact, HolderRequested, MediaStored
+from router.events import (
+    AgentReplied,
+    AiAnswered,
+    AiGaveUp,
+    EngineChanged,
+    Fact,
+    HolderRequested,
+    MediaStored,
+    Undelivered,
+)
 
 COMMAND, CONVERSATION = CommandId("cmd-1"), ConversationId("c1")
 FACTS: list[Fact] = [
@@ -21,6 +30,7 @@ FACTS: list[Fact] = [
     MediaStored(
         command_id=COMMAND, conversation_id=CONVERSATION, envelope_id=EnvelopeId("e1"), place=0, media=MediaRef(size=9)
     ),
+    Undelivered(envelope_id=EnvelopeId("e1"), conversation_id=CONVERSATION, seq=8, code="opted_out 21610"),
 ]
 
 
