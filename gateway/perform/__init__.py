@@ -20,7 +20,7 @@ from gateway.perform.ask import Asker, decode
 from gateway.perform.batcher import Batcher
 from gateway.perform.begin import Ready, begin
 from gateway.perform.calls import NO_CHANNEL, Calls
-from gateway.perform.outcome import write_fact, write_sent
+from gateway.perform.outcome import write_fact, write_sent, write_settled
 from gateway.perform.stream import Speaker, unasked
 from gateway.store import outbox
 from gateway.store.outbox import Held, Settled
@@ -214,15 +214,20 @@ class Performer:
             if held.kind == "ask_ai" and settled.state == FAILED:
                 await self._unasked(held, f"the AI engine failed ({type(error).__name__})", "defect")
                 return
-            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-            self._report(Performed(held, "defect", settled.state))
+            await self._settle(held, settled, "defect")
+
+    async def _settle(self, held: Held, settled: Settled, outcome: str, took: float | None = None, *,
+                      is_missed: bool = True) -> None:  # fmt: skip
+        """After an error."""
+        await self._batcher.put(lambda tx: write_settled(tx, [(held, settled)], self._ids.intake, is_missed=is_missed))
+        self._report(Performed(held, outcome, settled.state, took))
 
     def _defect(self, held: Held, name: str) -> Settled:
-        now = self._store.now()
+        now, capabilities = self._store.now(), self._calls.capabilities(held.channel_id)
         if held.state == DOUBT:
             return self._unanswered(held, Refused(name))
         if held.kind == "send":
-            return verdict.in_doubt(held, self._calls.capabilities(held.channel_id), now, name)
+            return verdict.in_doubt(held, capabilities, now, name)
         tried = held._replace(attempts=held.attempts + 1)
         policy, jitter = self._settings.retry, self._ids.fraction()
         return verdict.after_error(tried, Unavailable(name), NO_CHANNEL, policy, now, jitter)
@@ -236,7 +241,9 @@ class Performer:
         due = await self._admitted([held for held in sends if held.state == DUE])
         if not due:
             return
-        ready = await self._store.write(lambda tx: begin(tx, due, self.directory, self._settings.lease_ms))
+        ready = await self._store.write(
+            lambda tx: begin(tx, due, self.directory, self._settings.lease_ms, self._ids.intake)
+        )
         begun = {begun_one.held.n for begun_one in ready}
         for held in due:
             if held.n not in begun:
@@ -245,9 +252,8 @@ class Performer:
             self._task(begun_one.held, self._send(begun_one))
 
     async def _settle_doubts(self, doubts: list[Held]) -> None:
-        settling = await self._store.write(
-            lambda tx: doubt.settle(tx, doubts, self._calls, unread_ms=self._settings.poll_ms)
-        )
+        unread_ms, number = self._settings.poll_ms, self._ids.intake
+        settling = await self._store.write(lambda tx: doubt.settle(tx, doubts, self._calls, unread_ms, number))
         for held, settled in settling.settled:
             self._report(Performed(held, "doubt", settled.state))
         for ready in settling.sought:
@@ -260,11 +266,9 @@ class Performer:
             found = await self._calls.find(ready, self._clock.now())
         except SendError as error:
             self._penalize(held, error)
-            settled = self._unanswered(held, error)
-            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-            self._report(Performed(held, error.code, settled.state))
+            await self._settle(held, self._unanswered(held, error), error.code)
             return
-        await self._batcher.put(lambda tx: outcomes.append(doubt.write_found(tx, ready, found)))
+        await self._batcher.put(lambda tx: outcomes.append(doubt.write_found(tx, ready, found, self._ids.intake)))
         left = outcomes[-1]
         self._report(Performed(held, "found") if left is None else Performed(held, "doubt", left.state))
 
@@ -296,20 +300,19 @@ class Performer:
             await self._refused(ready, error, self._clock.monotonic() - began)
             return
         took = self._clock.monotonic() - began
-        now = self._store.now()
-        capabilities = self._calls.capabilities(held.channel_id)
+        now, capabilities = self._store.now(), self._calls.capabilities(held.channel_id)
         wait = 0 if capabilities.ordered else self._settings.ordered_wait_ms
         settled = verdict.next_step(held, now, wait) if sent.more else verdict.done(held, now)
-        await self._batcher.put(lambda tx: write_sent(tx, ready, settled, sent.external_ids))
+        await self._batcher.put(lambda tx: write_sent(tx, held, settled, sent.external_ids, self._ids.intake))
         self._report(Performed(held, "sent", seconds=took))
 
     async def _refused(self, ready: Ready, error: SendError, took: float) -> None:
         held = ready.held
         self._penalize(held, error)
-        settled = verdict.after_error(held, error, self._calls.capabilities(held.channel_id), self._settings.retry,
-                                      self._store.now(), self._ids.fraction())  # fmt: skip
-        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-        self._report(Performed(held, error.code, settled.state, took))
+        capabilities = self._calls.capabilities(held.channel_id)
+        settled = verdict.after_error(held, error, capabilities, self._settings.retry, self._store.now(),
+                                      self._ids.fraction())  # fmt: skip
+        await self._settle(held, settled, error.code, took, is_missed=not verdict.has_left(error, capabilities))
 
     def _penalize(self, held: Held, error: SendError) -> None:
         if isinstance(error, Throttled):
@@ -338,8 +341,7 @@ class Performer:
         if (fact := unasked(held, reason)) is not None:
             await self._tell(held, fact, outcome)
             return
-        await self._batcher.put(lambda tx: outbox.settle_many(tx, [verdict.failed(held, tx.now(), reason)]))
-        self._report(Performed(held, outcome, FAILED))
+        await self._settle(held, verdict.failed(held, self._store.now(), reason), outcome)
 
     async def _answered(self, held: Held, fact: AiAnswered | AiGaveUp | None, began: float) -> None:
         took = self._clock.monotonic() - began
@@ -347,8 +349,7 @@ class Performer:
             await self._tell(held, fact, "answered" if isinstance(fact, AiAnswered) else "gave_up", took)
             return
         settled = verdict.superseded(held, self._store.now(), "a newer turn, or another holder")
-        await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-        self._report(Performed(held, "superseded", seconds=took))
+        await self._settle(held, settled, "superseded", took)
 
     async def _tell(self, held: Held, fact: Fact, outcome: str, took: float | None = None) -> None:
         settled, number = verdict.done(held, self._store.now()), self._ids.intake()
@@ -393,8 +394,7 @@ class Performer:
             tried, fetched.certain(error), NO_CHANNEL, policy, self._store.now(), self._ids.fraction()
         )
         if settled.state == DUE:
-            await self._batcher.put(lambda tx: outbox.settle_many(tx, [settled]))
-            self._report(Performed(held, error.code, settled.state))
+            await self._settle(held, settled, error.code)
             return
         lost = msgspec.structs.replace(media, failed=error.code)
         await self._tell(held, fetched.stored(held, command, lost), error.code)

@@ -5,13 +5,12 @@ Rule: on a live leg this commit is what makes a message visible: it gets its num
 given it one, which it does for what nothing can withhold.
 """
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.directory import Directory
 from gateway.perform import verdict
+from gateway.perform.outcome import NewNumber, write_settled
 from gateway.store import effects, outbox, threads
 from gateway.store.outbox import Held
 from gateway.store.threads import EnvelopeRow, LegRow
@@ -34,13 +33,13 @@ class Ready(Struct, frozen=True):
     """What was said over the leg before it, where the channel tells that; only from `begin`."""
 
 
-def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int) -> list[Ready]:
+def begin(tx: Tx, sends: list[Held], directory: Directory, call_limit_ms: int, new_number: NewNumber) -> list[Ready]:
     now = tx.now()
     fresh = _unfenced(tx, sends, now)
     envelopes = threads.get_envelopes(tx, [held.envelope_id for held in fresh if held.envelope_id is not None])
     legs = threads.lock_legs(tx, {held.leg_id for held in fresh if held.leg_id is not None})
     complete = [held for held in fresh if held.envelope_id in envelopes and held.leg_id in legs]
-    _end(tx, (held for held in fresh if held not in complete), now)
+    _end(tx, [held for held in fresh if held not in complete], now, new_number)
     begun = outbox.begin(tx, complete, now + call_limit_ms)
     ours = [held for held in complete if held.n in begun]
     _number(tx, ours, envelopes, legs, directory)
@@ -66,8 +65,9 @@ def _unfenced(tx: Tx, sends: list[Held], now: int) -> list[Held]:
     return [held for held in sends if held not in stale]
 
 
-def _end(tx: Tx, broken: Iterable[Held], now: int) -> None:
-    outbox.settle_many(tx, [verdict.failed(held, now, "its envelope or leg is gone") for held in broken])
+def _end(tx: Tx, broken: list[Held], now: int, new_number: NewNumber) -> None:
+    ended = [(held, verdict.failed(held, now, "its envelope or leg is gone")) for held in broken]
+    write_settled(tx, ended, new_number)
 
 
 def _number(tx: Tx, sends: list[Held], envelopes: dict[EnvelopeId, EnvelopeRow], legs: dict[LegId, LegRow],

@@ -13,7 +13,7 @@ from gateway.clock import MS_SHIFT
 from gateway.perform import verdict
 from gateway.perform.begin import Ready, read
 from gateway.perform.calls import Calls
-from gateway.perform.outcome import own_sent
+from gateway.perform.outcome import NewNumber, write_ids, write_settled
 from gateway.store import effects, intake, outbox
 from gateway.store.outbox import Held, Settled
 from gateway.store.schema import DOUBT, SENDING
@@ -33,30 +33,29 @@ class Settling(Struct, frozen=True):
     sought: list[Ready]
 
 
-def settle(tx: Tx, doubts: list[Held], calls: Calls, unread_ms: int) -> Settling:
+def settle(tx: Tx, doubts: list[Held], calls: Calls, unread_ms: int, new_number: NewNumber) -> Settling:
     """`unread_ms`: how soon to come back while room 2 has yet to read what may have told."""
     unread_ms = unread_ms if _is_behind(tx) else 0
     sought = [] if unread_ms else read(tx, [held for held in doubts if _may_be_found(held, calls)])
     kept = {ready.held.n for ready in sought}
     settled = [(held, _settled(held, calls, tx.now(), unread_ms)) for held in doubts if held.n not in kept]
-    outbox.settle_many(tx, [one for _, one in settled])
+    write_settled(tx, settled, new_number)
     return Settling(settled, sought)
 
 
-def write_found(tx: Tx, ready: Ready, found: Sequence[ExternalId]) -> Settled | None:
+def write_found(tx: Tx, ready: Ready, found: Sequence[ExternalId], new_number: NewNumber) -> Settled | None:
     """The id that the list has for it is stored. Or, if it has none: what becomes of the command, as without a list."""
     held = ready.held
     assert held.channel_id is not None
-    assert held.envelope_id is not None
     if not outbox.settle(tx, verdict.found(held, tx.now())):
         return None  # another one's by now, who looks for it himself
     rows = effects.touch(tx, [(held.channel_id, id) for id in found], tx.now()) if found else {}
     free = [id for id in found if rows[held.channel_id, id].envelope_id is None]
     if free:
-        own_sent(tx, held.channel_id, held.envelope_id, free[:1])
+        write_ids(tx, held, free[:1], new_number)
         return None
     settled = verdict.after_doubt(held, is_careful(held), tx.now())
-    outbox.settle(tx, settled)
+    write_settled(tx, [(held, settled)], new_number)
     return settled
 
 

@@ -6,7 +6,7 @@ called again on its own; wait for the echo, then once more (conversation) or a p
 
 from msgspec.structs import replace
 
-from adapters.base import Capabilities, ChannelBlocked, CredentialsRefused, SendError, Unavailable
+from adapters.base import Capabilities, ChannelBlocked, CredentialsRefused, SendError, Unavailable, Unreachable
 from gateway.directory import from_ms, to_ms
 from gateway.store.outbox import Held, Settled
 from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SUPERSEDED
@@ -50,6 +50,12 @@ def after_error(held: Held, error: SendError, capabilities: Capabilities, policy
     if due is None:
         return failed(held, now, code)
     return _settled(held, DUE, to_ms(due), error=code)
+
+
+def has_left(error: SendError, capabilities: Capabilities) -> bool:
+    """Nobody is on the line any more. Who hangs up waits for nothing there: what he has heard is recorded, the rest is
+    said to nobody, and who calls again asks again. But whom a provider could not reach was called, and does wait."""
+    return capabilities.streams and isinstance(error, Unreachable) and error.provider_code is None
 
 
 def _stopped(held: Held, code: str, policy: RetryPolicy, now: int) -> Settled:

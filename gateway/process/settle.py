@@ -124,7 +124,7 @@ class Settlement:
         for item in fresh:
             self._apply(item)
         self._ledger.write()
-        self._side.write()
+        self._facts += [self._ledger.fact_row(fact, fact.conversation_id) for fact in self._side.write()]
         self._place_repeats()
         outcomes = self._finish()
         return Done(outcomes=outcomes, legs=self._ledger.woken(), commands=self._ledger.count_commands,

@@ -2,6 +2,8 @@
 
 Rule: both sides touch the message's row in `external` first; who comes second applies.
 Rule: a status only rises, so that every order of receipts ends alike.
+Rule: an answer that fails by it is a fact, in the same commit. What a batch itself contradicts is none; what a later
+one contradicts was one, and what was decided on it stands.
 """
 
 from collections.abc import Callable
@@ -29,6 +31,7 @@ from normalizer.envelope import (
     media_parts,
 )
 from normalizer.ids import CommandId, ConversationId, EnvelopeId, ExternalId, IntakeId
+from router.events import Undelivered, undelivered
 
 
 class SideEvents:
@@ -144,13 +147,22 @@ class SideEvents:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def write(self) -> None:
-        """After the messages of the batch are written: early events find them now."""
+    def write(self) -> list[Undelivered]:
+        """After the messages of the batch are written: early events find them now. What failed by it and is missed."""
         effects.park(self._tx, self._parked)
         for row in effects.unpark(self._tx, self._arrived) if self._arrived else ():
             self._change(codec.decode(row.content), (row.channel_id, row.external_id), None)
-        effects.raise_ranks(self._tx, [(rank, failure, *ref) for rank, failure, ref in self._ranks])
+        ranks = [(rank, failure, *ref) for rank, failure, ref in self._ranks]
+        effects.raise_ranks(self._tx, ranks)
         threads.replace_content(self._tx, [(codec.encode(one), id) for id, one in self._content.items()])
+        failed = (self._undelivered(ref, code) for ref, code in effects.failed_by(ranks, self._rows).items())
+        return list({fact.envelope_id: fact for fact in failed if fact is not None}.values())
+
+    def _undelivered(self, ref: Ref, code: str) -> Undelivered | None:
+        row = self._targets.get(self._row(ref) or EnvelopeId(""))
+        if row is None or row.conversation_id is None:
+            return None
+        return undelivered(self._content.get(row.id) or codec.decode(row.content), row.conversation_id, row.seq, code)
 
 
 def _target(envelope: Envelope) -> ExternalId | None:

@@ -4,7 +4,7 @@ Rule: a dedupe key is written in the transaction of the effect, never before, an
 Rule: a message and its side events meet on one row of `external`: each touches it first, so one waits for the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from gateway.store.schema import dedupe, envelope, external, parked
 from gateway.store.statement import AnyOf, Statement, b, insert
 from gateway.store.tx import Tx
-from normalizer.envelope import Receipt, Status
+from normalizer.envelope import RANK, Receipt, Status
 from normalizer.ids import ChannelId, ConversationId, EnvelopeId, ExternalId, LegId
 
 
@@ -44,6 +44,9 @@ class Parked(NamedTuple):
 
 
 Ref = tuple[ChannelId, ExternalId]
+Rank = tuple[int, str | None, ChannelId, ExternalId]
+"""(rank, failure, channel, external id)"""
+_FAILED = RANK[Status.FAILED]
 
 _SEEN_ADD = insert(dedupe, *Seen._fields, ignore=True)
 _SEEN = Statement(
@@ -147,9 +150,20 @@ def get(tx: Tx, refs: Iterable[Ref]) -> dict[Ref, ExternalRow]:
     return {(row.channel_id, row.external_id): row for row in found if (row.channel_id, row.external_id) in wanted}
 
 
-def raise_ranks(tx: Tx, rows: list[tuple[int, str | None, ChannelId, ExternalId]]) -> None:
-    """(rank, failure, channel, external id); a lower rank than the stored one changes nothing."""
+def raise_ranks(tx: Tx, rows: list[Rank]) -> None:
+    """A lower rank than the stored one changes nothing."""
     tx.run_many(_RAISE, sorted(rows, key=lambda row: (row[2], row[3], row[0])))
+
+
+def failed_by(ranks: Iterable[Rank], before: Mapping[Ref, ExternalRow]) -> dict[Ref, str]:
+    """What fails by these and had not failed before, with the reason; `before` was read under the lock. What they
+    themselves contradict is none."""
+    highest: dict[Ref, tuple[int, str]] = {}
+    for rank, failure, channel, id in ranks:
+        known = highest.get((channel, id), (0, ""))
+        highest[channel, id] = max(known, (rank, failure or Status.FAILED.value))
+    fresh = {ref for ref, row in before.items() if row.rank < _FAILED}
+    return {ref: why for ref, (rank, why) in highest.items() if rank == _FAILED and ref in fresh}
 
 
 def of_envelopes(tx: Tx, ids: Iterable[EnvelopeId]) -> list[ExternalRow]:

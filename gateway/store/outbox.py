@@ -148,19 +148,18 @@ _TOLD = sa.and_(sa.or_(b("p_state") == DOUBT, b("p_state") == PARKED), command.c
 """An echo that came while the command was held, of which its holder knew nothing: there is nothing to wait for, and
 nothing for a person to look at.
 """
-_SETTLE = Statement(
-    lambda d: (
-        sa.update(command)
-        .values({name: b(f"p_{name}") for name in Settled._fields[:-2]} | {"leased_until": 0})
-        .values(
-            state=sa.case((_TOLD, sa.literal_column(str(DOUBT))), else_=b("p_state")),
-            due_at=sa.case((_TOLD, command.c.created_at), else_=b("p_due_at")),
-            done_at=sa.case((_TOLD, sa.cast(sa.null(), sa.BigInteger)), else_=b("p_done_at")),
-        )
-        .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state < _ACTIVE)
-    ),
-    *(f"p_{name}" for name in Settled._fields),
+_SETTLED = (
+    sa.update(command)
+    .values({name: b(f"p_{name}") for name in Settled._fields[:-2]} | {"leased_until": 0})
+    .values(
+        state=sa.case((_TOLD, sa.literal_column(str(DOUBT))), else_=b("p_state")),
+        due_at=sa.case((_TOLD, command.c.created_at), else_=b("p_due_at")),
+        done_at=sa.case((_TOLD, sa.cast(sa.null(), sa.BigInteger)), else_=b("p_done_at")),
+    )
+    .where(command.c.n == b("p_n"), command.c.epoch == b("p_epoch"), command.c.state < _ACTIVE)
 )
+_SETTLE = Statement(lambda d: _SETTLED, *(f"p_{name}" for name in Settled._fields))
+_GIVE_UP = Statement(lambda d: _SETTLED.returning(command.c.state), *(f"p_{name}" for name in Settled._fields))
 _RELEASE = Statement(
     lambda d: sa.update(command)
     .values(leased_until=0, due_at=b("p_due"))
@@ -269,6 +268,12 @@ def begin(tx: Tx, held: list[Held], due_at: int) -> set[int]:
 def settle(tx: Tx, settled: Settled) -> bool:
     """False: it was not ours any more, or had ended."""
     return tx.run(_SETTLE, settled) == 1
+
+
+def give_up(tx: Tx, settled: Settled) -> bool:
+    """False: it was not ours any more, or had ended, or an echo has told meanwhile what became of it."""
+    row = tx.first(_GIVE_UP, settled)
+    return row is not None and row[0] == settled.state
 
 
 def settle_many(tx: Tx, rows: list[Settled]) -> None:

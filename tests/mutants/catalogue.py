@@ -270,6 +270,20 @@ MUTANTS = (
         ("tests/rooms/test_engine_down.py::test_while_it_is_down_new_messages_go_straight_to_the_queue",),
     ),
     Mutant(
+        "given-up-and-not-told",
+        "12: whoever waits for us has a holder: an answer that failed leaves nobody waiting",
+        "gateway/perform/outcome.py",
+        (("    if failed and is_missed:\n", "    if False:\n"),),
+        ("tests/rooms/test_undelivered.py",),
+    ),
+    Mutant(
+        "failed-and-not-told",
+        "12: whoever waits for us has a holder: an answer that failed leaves nobody waiting",
+        "gateway/process/side.py",
+        (("effects.failed_by(ranks, self._rows).items())", "effects.failed_by(ranks, {}).items())"),),
+        ("tests/rooms/test_undelivered.py",),
+    ),
+    Mutant(
         "cursor-beside-the-mails",
         "1: what a source gave and how far it is read are one transaction",
         "gateway/receive.py",

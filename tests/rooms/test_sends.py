@@ -215,7 +215,7 @@ async def test_a_failed_send_does_not_block_the_leg(world: World) -> None:
     world.graph.then(FINALLY["bad parameter"])
     await _question(world)
     await world.run()
-    await world.post(text("in.2", "again"))
+    await world.reply("I have it now")
     await world.run()
     assert world.states() == [FAILED, DONE]
 

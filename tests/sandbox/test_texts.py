@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from adapters.twilio_messaging.simulator_world import Customer
+from gateway.sandbox.people import Person
+from gateway.sandbox.texts import Texts
 from tests.sandbox.demo import ANA, Demo
 from tests.sandbox.test_host import PNG
 
@@ -83,6 +88,33 @@ async def test_a_phone_that_is_off_gets_it_when_it_is_on(running: Demo) -> None:
     await running.switch("sms", phones_on=True)
     await running.see("sms", theirs)
     await running.envelopes(lambda found: found[-1]["status"] == "delivered")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_accepted"), [("unreachable 30003", True), ("opted_out 21610", False)], ids=["receipt", "refused"]
+)
+async def test_an_answer_that_does_not_arrive_goes_to_people(
+    running: Demo, monkeypatch: pytest.MonkeyPatch, code: str, is_accepted: bool
+) -> None:
+    """The handset is out of reach: taken, and reported later. Or he has answered STOP: refused at once."""
+    usual = Texts._customer
+
+    def lost(self: Texts, person: Person) -> Customer:
+        found = usual(self, person)
+        found.reachable = False
+        if not is_accepted:
+            found.opted_out.update(self.senders)
+        return found
+
+    monkeypatch.setattr(Texts, "_customer", lost)
+    await running.act("sms", type="text", text=QUESTION)
+    found = await running.envelopes(lambda found: found[-1]["body"]["kind"] == "state_change")
+    assert [(one["direction"], one.get("status")) for one in found[:2]] == [("in", None), ("out", "failed")]
+    one = await running.conversation(f"tel:+{ANA}")
+    assert (one["holder"], code in one["reason"]) == ("queue", True), one["reason"]
+    assert len(found) == 3, "nothing is said to him"
+    metrics = (await running.get("/metrics")).decode()
+    assert 'throughline_handoffs_total{reason="undelivered"} 1.0' in metrics
 
 
 async def test_who_looks_has_read(running: Demo) -> None:
