@@ -226,9 +226,9 @@ class Performer:
         now, capabilities = self._store.now(), self._calls.capabilities(held.channel_id)
         if held.state == DOUBT:
             return self._unanswered(held, Refused(name))
-        if held.kind == "send":
+        if held.kind == "send" and not capabilities.live:
             return verdict.in_doubt(held, capabilities, now, name)
-        tried = held._replace(attempts=held.attempts + 1)
+        tried = held if held.kind == "send" else held._replace(attempts=held.attempts + 1)
         policy, jitter = self._settings.retry, self._ids.fraction()
         return verdict.after_error(tried, Unavailable(name), NO_CHANNEL, policy, now, jitter)
 

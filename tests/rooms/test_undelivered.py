@@ -118,6 +118,22 @@ async def test_a_call_of_another_one_by_now_has_no_say(world: World) -> None:
     await _with_ai(world)
 
 
+async def test_an_adapter_with_a_defect_is_given_up_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a live channel, where a repeat does no harm."""
+
+    def broken(*_: object) -> Flow[Sent]:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(world.desk, "send", broken)
+    await world.frame("ann", id="1", text="?")
+    async with asyncio.timeout(60):
+        for _ in range(20):
+            await world.run()
+            world.clock.advance(901)
+    assert world.states() == [FAILED]
+    await _told(world)
+
+
 async def test_what_can_not_be_begun(world: World) -> None:
     """Its leg is gone."""
     await world.post(text("in.1"))
