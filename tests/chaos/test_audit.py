@@ -230,11 +230,11 @@ def test_a_send_that_nothing_told_about_may_go_out_twice(sound: tuple[Database, 
 def test_what_is_parked_after_two_doubts_is_peoples(sound: tuple[Database, Seen]) -> None:
     db, seen = copy.deepcopy(sound)
     accepted = seen.journal.accepted[0]
-    send = next(row for row in sends(db) if accepted.key.startswith(row["id"]))
-    send |= {"state": PARKED, "doubts": 1}
+    send = _open(next(row for row in sends(db) if accepted.key.startswith(row["id"])))
+    send.update({"state": PARKED, "doubts": 1})
     seen.journal.told[:] = [one for one in seen.journal.told if one.target != accepted.id]
     assert "holder" in Auditor(db, seen).run().wrong, "nobody was told"
     id = db.by_envelope[send["envelope_id"]]["conversation_id"]
-    one = next(row for row in db.conversations if row["id"] == id)
-    one |= {"holder": "queue", "epoch": 2, "reason": "undelivered: in doubt", "due_at": 1, "answered": 0}
+    one = _open(next(row for row in db.conversations if row["id"] == id))
+    one.update({"holder": "queue", "epoch": 2, "reason": "undelivered: in doubt", "due_at": 1, "answered": 0})
     assert "holder" not in Auditor(db, seen).run().wrong
