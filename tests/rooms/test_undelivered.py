@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from adapters.base import Flow, Sent, Unreachable
 from gateway.perform import verdict
 from gateway.perform.begin import begin
-from gateway.perform.outcome import write_sent, write_settled
+from gateway.perform.outcome import write_settled
 from gateway.store import outbox
 from gateway.store.schema import DONE, DOUBT, DUE, FAILED, PARKED, SUPERSEDED
-from gateway.store.statement import Statement
-from gateway.store.tx import Tx
-from normalizer.ids import CommandId, ExternalId
+from normalizer.ids import CommandId
 from router.conversation import Agent, Ai, Conversation, Queue
 from tests.gateway.provider import HangUp, Slow
 from tests.rooms.engine import Says, Waits, writes
@@ -375,33 +372,3 @@ async def test_before_room_2_knows_it_goes_out_and_people_still_look(postgres_wo
     await world.performer.drain()
     assert (world.states(), len(world.graph.sent)) == ([DONE], 2)
     await _told(world)
-
-
-# --- what it costs ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("early", "statements"), [([], 3), (["delivered"], 5), (["failed", "read"], 6)])
-async def test_while_nothing_fails_a_send_costs_no_statement_more(
-    sqlite_world: World, monkeypatch: pytest.MonkeyPatch, early: list[str], statements: int
-) -> None:
-    """Its outcome, its id and who waits for that; then what waited. Only a receipt that says no is looked at twice."""
-    world, run = sqlite_world, list[Statement]()
-    await world.post(text("in.1"))
-    await world.answer_ai()
-    if early:
-        await world.post(*(status("out.1", one) for one in early))
-    (held,) = await world.store.write(lambda tx: outbox.claim(tx, "other", ["send"], lease_ms=30_000, most=1))
-    text_of = Statement._for
-
-    def counted(self: Statement, *args: Any) -> Any:
-        run.append(self)
-        return text_of(self, *args)
-
-    def written(tx: Tx) -> None:
-        monkeypatch.setattr(Statement, "_for", counted)
-        write_sent(tx, held, verdict.done(held, tx.now()), [ExternalId("out.1")], world.ids.intake)
-        monkeypatch.undo()
-
-    await world.store.write(written)
-    assert len(run) == statements
-    await _with_ai(world)
