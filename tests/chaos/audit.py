@@ -7,7 +7,7 @@ Rule: every finding names a promise that was broken, by ids alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -68,6 +68,14 @@ class Database:
             self.intake = _rows(connection, schema.intake, "id", "state", "kind")
         self.decoded: dict[str, Envelope] = {row["id"]: codec.decode(row["content"]) for row in self.envelopes}
         self.by_envelope = {row["id"]: row for row in self.envelopes}
+
+    def conversation_of(self, send: Row) -> str:
+        return str(self.by_envelope[send["envelope_id"]]["conversation_id"])
+
+    def with_people(self, failed: Collection[str]) -> set[str]:
+        """Of these conversations those that the AI has given to people because an answer did not arrive."""
+        return {row["id"] for row in self.conversations if row["id"] in failed and row["holder"] == "queue"
+                and row["reason"].startswith("undelivered") and row["due_at"] is not None}  # fmt: skip
 
 
 def _rows(connection: sa.Connection, table: sa.Table, *columns: str) -> list[Row]:
@@ -209,21 +217,16 @@ class Auditor:
                 self._parked(row, accepts)
             elif row["state"] == DONE and not accepts:
                 self.found.note("said to be sent, never accepted", [id])
-            elif row["state"] == SUPERSEDED and self._conversation(row) in self._with_people():
+            elif row["state"] == SUPERSEDED and self.db.conversation_of(row) in self._with_people():
                 continue  # an answer before it was given up, so this one is people's
             elif FINAL <= row["state"] != DONE:
                 self.found.note("given up", [f"{id} state {row['state']}: {row['error']}"])
             self._twice(row, accepts)
         self._sent_in_order()
 
-    def _conversation(self, send: Row) -> str:
-        return str(self.db.by_envelope[send["envelope_id"]]["conversation_id"])
-
     def _with_people(self) -> set[str]:
         """Those that the AI has given to people since nobody knows what became of an answer: after two doubts."""
-        doubted = {self._conversation(row) for row in self.sends.values() if row["doubts"] > 0}
-        return {row["id"] for row in self.db.conversations if row["id"] in doubted and row["holder"] == "queue"
-                and row["reason"].startswith("undelivered") and row["due_at"] is not None}  # fmt: skip
+        return self.db.with_people({self.db.conversation_of(row) for row in self.sends.values() if row["doubts"] > 0})
 
     def _parked(self, row: Row, accepts: list[Accepted]) -> None:
         """For a person to decide: only after two doubts, and not when a receipt has told that it is out."""
@@ -333,7 +336,7 @@ class Auditor:
     def _unrest(self) -> Iterator[str]:
         """With an engine that always answers, the AI holds everything, and nothing waits but for people."""
         with_people = self._with_people()
-        parked = {self._conversation(row) for row in self.sends.values() if row["state"] == PARKED}
+        parked = {self.db.conversation_of(row) for row in self.sends.values() if row["state"] == PARKED}
         yield from (f"{id} parked, and nobody was told" for id in parked - with_people)
         for row in self.db.conversations:
             if row["id"] in with_people:

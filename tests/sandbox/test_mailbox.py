@@ -77,8 +77,9 @@ async def test_the_same_mail_twice_is_one_question(running: Demo) -> None:
 async def test_a_bounce_is_what_became_of_the_answer(running: Demo) -> None:
     await running.switch("mail", bounces="later")
     await running.act("mail", type="mail", text=QUESTION)
-    found = await running.envelopes(lambda found: found and found[-1]["status"] == "failed")
-    assert found[-1]["direction"] == "out"
+    found = await running.envelopes(lambda found: found and found[-1]["body"].get("state") == "queue")
+    assert [(one["direction"], one["status"]) for one in found[:-1]][-1] == ("out", "failed")
+    assert "undelivered" in found[-1]["body"]["reason"]
     await running.switch("mail", bounces="never")
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from gateway.store import schema
-from gateway.store.schema import DONE, DOUBT, FINAL, PARKED, SENDING
-from normalizer.envelope import RANK
+from gateway.store.schema import DONE, DOUBT, FAILED, FINAL, PARKED, SENDING, SUPERSEDED
+from normalizer.envelope import RANK, Status
 from normalizer.transcript import transcript
 from tests.chaos import audit as whole
 from tests.chaos.audit import IN_TIME_S, Database, Row
@@ -52,6 +52,16 @@ class Auditor:
                 place[self.text_of[row["id"]]].append(row)
         for one in record.heard:
             self.heard[one.text].append(one)
+        self.failed = {row["envelope_id"] for row in self._failed()}
+        """Answers that were refused, or given up in doubt, or of which a receipt said so."""
+        failed = {database.by_envelope[id]["conversation_id"] for id in self.failed}
+        self.with_people = database.with_people(failed)
+        """Conversations with such an answer: people answer what comes after it."""
+
+    def _failed(self) -> list[Row]:
+        sends = (row for row in self.db.commands if row["kind"] == "send" and row["state"] in (FAILED, PARKED))
+        told = (row for row in self.db.external.values() if row["rank"] == RANK[Status.FAILED])
+        return [row for row in (*sends, *told) if row["envelope_id"] in self.db.by_envelope]
 
     def run(self) -> Findings:
         self.found.note("seen outside", self.record.wrong)
@@ -137,6 +147,8 @@ class Auditor:
             self.found.note("answered twice", (said.text for _ in answers[1:]))
             if not rows or answers:
                 continue
+            if rows[0]["conversation_id"] in self.with_people:
+                continue
             if rows[0]["id"] in followed:
                 self.found.together += 1
             else:
@@ -157,9 +169,10 @@ class Auditor:
     def _heard(self) -> None:
         """Each answer that we have was heard once; twice only after a doubt that nothing had resolved in time."""
         doubts, parked = self._doubts()
+        excused = parked | self._withheld() | self.record.refused | self.record.unheard
         for text, rows in self.answers.items():
             heard = self.heard.get(text, [])
-            if not heard and text not in parked | self.record.refused | self.record.unheard:
+            if not heard and text not in excused:
                 self.found.note("answer lost", [text])
             if heard and text in self.record.refused:
                 self.found.note("heard although refused", [text])
@@ -171,6 +184,14 @@ class Auditor:
                     self.found.repeated += 1
             self.found.note("heard more than twice", (text for _ in heard[2:]))
         self.found.note("answers nothing", (text for text in self.heard if text not in self.answers))
+
+    def _withheld(self) -> set[str]:
+        """Texts of answers that were not sent any more: people had the conversation by then."""
+        return {self.text_of[row["envelope_id"]] for row in self.db.commands if self._is_withheld(row)}
+
+    def _is_withheld(self, row: Row) -> bool:
+        is_one = row["kind"] == "send" and row["state"] == SUPERSEDED
+        return is_one and self.db.conversation_of(row) in self.with_people
 
     def _doubts(self) -> tuple[dict[str, int], set[str]]:
         """By the answer's envelope; and the texts of answers that wait for a person's decision, or in doubt."""
@@ -201,7 +222,7 @@ class Auditor:
             if row["state"] == PARKED and row["doubts"] < 1:
                 self.found.note("parked at the first doubt", [row["id"]])
             expected = self.text_of.get(row["envelope_id"]) in self.record.refused | self.record.unheard
-            if FINAL <= row["state"] not in (DONE, PARKED) and not expected:
+            if FINAL <= row["state"] not in (DONE, PARKED) and not expected and not self._is_withheld(row):
                 self.found.note("given up", [f"{row['id']} state {row['state']}: {row['error']}"])
 
     # --- the rest -----------------------------------------------------------------------------------------------------
@@ -216,12 +237,28 @@ class Auditor:
         self.found.note("holder", self._unrest())
 
     def _unrest(self) -> Iterator[str]:
-        """With an engine that always answers, the AI holds everything, and nothing waits for anybody."""
+        """With an engine that always answers, the AI holds everything, and nothing waits but for people."""
+        yield from (f"{id} failed, and nobody was told" for id in self._untold())
         for row in self.db.conversations:
+            if row["id"] in self.with_people:
+                continue
             if row["last_in"] and (row["holder"], row["epoch"]) != ("ai", 1):
                 yield f"{row['id']} held by {row['holder']}, epoch {row['epoch']}"
             elif row["asked"] is not None or row["due_at"] is not None or row["answered"] < row["last_in"]:
                 yield f"{row['id']} waits: asked {row['asked']}, answered {row['answered']} of {row['last_in']}"
+
+    def _untold(self) -> Iterator[str]:
+        """Unless a newer turn was answered, or who hung up did not hear it."""
+        answered = {row["id"]: row["answered"] for row in self.db.conversations}
+        for id in self.failed:
+            row = self.db.by_envelope[id]
+            is_last = (row["seq"] or 0) >= answered[row["conversation_id"]]
+            if (
+                is_last
+                and row["conversation_id"] not in self.with_people
+                and self.text_of[id] not in self.record.unheard
+            ):
+                yield id
 
 
 def _text(database: Database, id: str) -> str:

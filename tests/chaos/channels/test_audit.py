@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.schema import DOUBT, DUE, FAILED, PARKED, SENDING
+from gateway.store.schema import DOUBT, DUE, FAILED, PARKED, SENDING, SUPERSEDED
 from normalizer.envelope import Status, plain_text
 from tests.chaos.audit import Database, Row
 from tests.chaos.channels.audit import Auditor
@@ -129,6 +129,13 @@ def by_two(db: Database, record: Record) -> None:
     db.commands.append({**send(db), "id": "cmd_twin"})
 
 
+def told_nobody(db: Database, record: Record) -> None:
+    last = max(
+        (row for row in db.envelopes if row["kind"] == "message" and row["direction"] == "out"), key=itemgetter("seq")
+    )
+    next(row for row in db.commands if row["envelope_id"] == last["id"])["state"] = FAILED  # type: ignore[index]
+
+
 def waits(db: Database, record: Record) -> None:
     row = db.conversations[0]
     assert isinstance(row, dict)
@@ -155,6 +162,7 @@ SPOILED: list[tuple[str, Spoil]] = [
     ("not finished", state(DUE)),
     ("sent by two commands", by_two),
     ("holder", waits),
+    ("holder", told_nobody),
     ("still parked", lambda db, record: db.parked.append({"channel_id": "slack", "external_id": "x"})),
     ("dead", lambda db, record: db.dead.append({"id": 1, "reason": "failed", "detail": ""})),
     ("not processed", lambda db, record: db.intake.append({"id": 1, "state": 0, "kind": "raw"})),
@@ -194,3 +202,20 @@ def test_what_the_gateway_never_took_and_nobody_keeps_is_not_lost(sound: tuple[D
     record.said.append(Said("c1", "c1 says nothing that arrived", 0.0))
     found = Auditor(db, record).run()
     assert (found.missing, found.wrong) == (1, {})
+
+
+def test_what_follows_an_answer_that_failed_is_peoples(sound: tuple[Database, Record]) -> None:
+    db, record = copy.deepcopy(sound)
+    customer = next(said.customer for said in reversed(record.said))
+    *_, before, last = (said.text for said in record.said if said.customer == customer)
+    for text, is_state in ((before, SUPERSEDED), (last, FAILED)):
+        id = row_of(db, text, "out")["id"]
+        send = next(row for row in db.commands if row["envelope_id"] == id and row["kind"] == "send")
+        send["state"] = is_state  # type: ignore[index]
+    record.heard[:] = [one for one in record.heard if one.text not in (before, last)]
+    record.refused.add(last)
+    assert {"holder", "answer lost", "given up"} <= set(Auditor(db, record).run().wrong)
+    id = row_of(db, last, "in")["conversation_id"]
+    one = next(row for row in db.conversations if row["id"] == id)
+    one.update({"holder": "queue", "epoch": 2, "reason": "undelivered: refused", "due_at": 1})  # type: ignore[attr-defined]
+    assert Auditor(db, record).run().wrong == {}
