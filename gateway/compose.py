@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from adapters import REGISTRY
 from adapters.base import Rates
@@ -15,7 +16,7 @@ from gateway.heavy import HeavyReader
 from gateway.listen import Listeners
 from gateway.listen.base import Parts
 from gateway.perform import Performer, PerformSettings
-from gateway.perform.ask import Asker, AskSettings, Breaker
+from gateway.perform.ask import Asker, AskSettings, Breaker, read_along
 from gateway.perform.calls import Calls
 from gateway.process import Processor, ProcessSettings
 from gateway.process.apart import Apart
@@ -43,7 +44,8 @@ def heavy_reader(core: Core) -> HeavyReader:
 def processor(core: Core, owner: str, report: Report, reader: HeavyReader) -> Processor:
     config = core.config
     rules = Rules(directory=core.directory, policy=config.router_policy, engine=config.ai.engine, new_id=core.ids.new,
-                  new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms)  # fmt: skip
+                  new_number=core.ids.intake, owner=owner, lease_ms=config.rooms.lease_ms,
+                  along=partial(read_along, most=config.ai.transcript_messages))  # fmt: skip
     settings = ProcessSettings(
         batch=config.rooms.process_batch,
         batch_alone=config.rooms.process_batch_alone,

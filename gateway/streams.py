@@ -51,6 +51,8 @@ class Stream:
 class Streams:
     def __init__(self) -> None:
         self._open: list[Stream] = []
+        self.rings = 0
+        """How often somebody was told to look."""
         self._show: Show | None = None
 
     def shown_by(self, show: Show) -> None:
@@ -76,6 +78,7 @@ class Streams:
 
     def look(self, conversation: ConversationId) -> None:
         """Something about the conversation was committed: what is written for it may be in vain."""
+        self.rings += 1
         for stream in self._open:
             if stream.conversation_id == conversation:
                 stream.bell.set()
@@ -86,6 +89,7 @@ class Streams:
 
     def cut(self, leg: LegId) -> None:
         """Whoever is on the leg interrupted what he hears: no further word of it."""
+        self.rings += 1
         for stream in self.heard(leg):
             stream.cut = True
             stream.bell.set()

@@ -109,7 +109,7 @@ class Performer:
         """Started at once where there is room: somebody may be on the line, and the round under way takes its time."""
         free = self._settings.concurrency - len(self._tasks) if self._running and not self._stopping else 0
         for one in held[: max(0, free)]:
-            self._task(one, self._work(one))
+            self._task(one, self._work(one, self._wake.streams.rings))
         if waiting := held[max(0, free) :]:
             self._handed += waiting
             self._wake.outbox.ring()
@@ -177,10 +177,10 @@ class Performer:
             if one.kind in ("ask_ai", "fetch_media", "mark"):
                 self._task(one, self._work(one))
 
-    def _work(self, held: Held) -> Coroutine[Any, Any, None]:
+    def _work(self, held: Held, rings: int = -1) -> Coroutine[Any, Any, None]:
         match held.kind:
             case "ask_ai":
-                return self._ask(held)
+                return self._ask(held, rings)
             case "fetch_media":
                 return self._fetch(held)
             case _:
@@ -325,7 +325,7 @@ class Performer:
 
     # --- the others ---------------------------------------------------------------------------------------------------
 
-    async def _ask(self, held: Held) -> None:
+    async def _ask(self, held: Held, rings: int) -> None:
         if self._asker is None or self._speaker is None:
             await self._unasked(held, "there is no AI engine", "gave_up")
             return
@@ -334,7 +334,7 @@ class Performer:
             await self._answered(held, await self._asker.ask(held, command), began)
             return
         with self._wake.streams.opened(self._speaker.stream(held)) as stream:
-            await self._answered(held, await self._speaker.speak(held, command, stream), began)
+            await self._answered(held, await self._speaker.speak(held, command, stream, rings), began)
 
     async def _unasked(self, held: Held, reason: str, outcome: str) -> None:
         """Nobody will answer it: whoever waits is served by people."""

@@ -22,9 +22,10 @@ from gateway.engines.base import (
     cite,
     collect,
 )
-from gateway.store.outbox import Held
+from gateway.store.outbox import Held, Question
 from gateway.store.reads import asked_about, transcript_rows
 from gateway.store.store import Store
+from gateway.store.tx import Tx
 from normalizer import codec
 from normalizer.transcript import transcript
 from router.commands import AskAi
@@ -94,17 +95,13 @@ class Asker:
     async def turn(self, held: Held, command: AskAi) -> tuple[Turn, bool]:
         """What the engine gets to see, and whether it is still asked for this."""
         most = self.settings.transcript_messages
-        rows, asked = await self._store.read(
-            lambda tx: (
-                transcript_rows(tx, held.conversation_id, command.up_to, most + EVENTS_BESIDE),
-                asked_about(tx, held.conversation_id) if command.speak_at is not None else None,
-            )
-        )
-        lines = transcript(codec.decode(content) for content in rows)[-most:]
+        if (found := held.question) is None:
+            found = await self._store.read(lambda tx: read_question(tx, held, command, most))
+        lines = transcript(codec.decode(content) for content in found.rows)[-most:]
         said = tuple(Utterance(line.speaker, line.text, line.at) for line in lines)
         turn = Turn(conversation_id=held.conversation_id, transcript=said, locale=command.locale,
                     deadline_ms=command.deadline_ms)  # fmt: skip
-        return turn, asked == (held.fence, command.up_to)
+        return turn, found.asked == (held.fence, command.up_to)
 
     def failed(self, held: Held, command: AskAi, error: TimeoutError | EngineError, spoken: str = "") -> AiGaveUp:
         """No answer, or no end of one; the breaker hears of it."""
@@ -117,6 +114,20 @@ class Asker:
             return gave_up(held, command, reason or "the AI engine is unavailable", spoken, self.breaker.open)
         self.breaker.succeeded()
         return gave_up(held, command, reason or "the AI engine refused", spoken)
+
+
+def read_question(tx: Tx, held: Held, command: AskAi, most: int) -> Question:
+    """`most`: of the conversation's messages."""
+    rows = transcript_rows(tx, held.conversation_id, command.up_to, most + EVENTS_BESIDE)
+    return Question(rows, asked_about(tx, held.conversation_id) if command.speak_at is not None else None, tx.now())
+
+
+def read_along(tx: Tx, held: Held, most: int) -> Held:
+    """In the commit that asks it: whoever asked in speech waits for the first sentence, and a read of its own is a way
+    to another thread and back."""
+    if held.kind != "ask_ai" or (command := decode(held.payload)).speak_at is None:
+        return held
+    return held._replace(question=read_question(tx, held, command, most))
 
 
 def answered(held: Held, command: AskAi, text: str, end: Answer | Finished, spoken: str = "") -> AiAnswered:

@@ -61,8 +61,11 @@ class Speaker:
         asked = decode(held.payload)
         return Stream(held.conversation_id, held.leg_id, spoken_id(held.id), asked.up_to, asked.locale)
 
-    async def speak(self, held: Held, command: AskAi, stream: Stream) -> AiAnswered | AiGaveUp | None:
-        """What re-enters; None: it was not wanted any more, and nothing of it was heard."""
+    async def speak(self, held: Held, command: AskAi, stream: Stream, rings: int) -> AiAnswered | AiGaveUp | None:
+        """What re-enters; None: it was not wanted any more, and nothing of it was heard. `rings`: of the streams, when
+        the commit that asks it was told.
+        """
+        held = held if self._is_fresh(held, rings) else held._replace(question=None)
         before = spoken.kept(held)
         if before.whole:
             return answered(held, command, before.spoken, Finished(confidence=1.0), before.spoken)
@@ -79,6 +82,12 @@ class Speaker:
         if not watching.cancelled() and (defect := watching.exception()) is not None and not speech.spoken:
             raise defect
         return self._told(speech, writing)
+
+    def _is_fresh(self, held: Held, rings: int) -> bool:
+        """What was read along is as good as what would be read now: a ring since then may have been about it."""
+        if held.question is None or rings != self._streams.rings:
+            return False
+        return 0 <= self._store.now() - held.question.at <= FRESH_S * 1000
 
     def _told(self, speech: "Speech", writing: "asyncio.Task[Finished]") -> AiAnswered | AiGaveUp | None:
         held, command, heard = speech.held, speech.command, speech.spoken.strip()

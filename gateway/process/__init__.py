@@ -14,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.clock import MS_SHIFT
 from gateway.process.apart import Apart, NotNow
@@ -335,9 +336,8 @@ class Processor:
 
     def _settle_at_once(self, tx: Tx, rows: list[Claimed]) -> Callable[[], None]:
         """On the writer's thread, in the transaction that stores them."""
-        return partial(
-            self._tell, settle(tx, [item for row in rows for item in self._preparer.items(row)], self._rules)
-        )
+        done = settle(tx, [item for row in rows for item in self._preparer.items(row)], self._rules)
+        return partial(self._tell, replace(done, started=[self._rules.along(tx, one) for one in done.started]))
 
     async def _one_by_one(self, part: list[Item], error: Exception) -> None:
         if len(part) > 1:

@@ -63,6 +63,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     """Starts commands without an outside effect when they are committed; None: they are claimed like all others."""
     lease_ms: int = 30_000
+    along: Callable[[Tx, Held], Held] = lambda tx, held: held
+    """Reads along what a command that is started needs at once, where somebody waits for it."""
 
 
 class Done(Struct, frozen=True, kw_only=True):

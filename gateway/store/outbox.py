@@ -44,6 +44,17 @@ class NewCommand(NamedTuple):
     """Set: nothing is left to do for it."""
 
 
+class Question(NamedTuple):
+    """What an engine is asked, and what is asked of it."""
+
+    rows: list[bytes]
+    """The contents of the conversation's last lines, oldest first."""
+    asked: tuple[int, int | None] | None
+    """The holder's epoch, and the seq up to which the AI is asked about the conversation; of questions in speech."""
+    at: int
+    """When it was read, in milliseconds."""
+
+
 class Held(NamedTuple):
     """A command under a lease of ours."""
 
@@ -64,6 +75,12 @@ class Held(NamedTuple):
     """How many of its steps the provider's receipts have named."""
     epoch: int
     created_at: int
+    question: Question | None = None
+    """What a question asks, where the commit that asks it has read that along."""
+
+
+_HELD = tuple(name for name in Held._fields if name not in Held._field_defaults)
+"""What the table has of it."""
 
 
 class Waiting(NamedTuple):
@@ -135,7 +152,7 @@ _CLAIM = Statement(
             .scalar_subquery()
         )
     )
-    .returning(*(command.c[name] for name in Held._fields)),
+    .returning(*(command.c[name] for name in _HELD)),
     "p_owner", "until", "now", "kinds", "most",
 )  # fmt: skip
 _SENDING = Statement(
@@ -224,7 +241,7 @@ _PRUNE = Statement(
     lambda d: sa.delete(command).where(command.c.state >= _ACTIVE, command.c.done_at < b("before")), "before"
 )
 _STUCK = Statement(
-    lambda d: sa.select(*(command.c[name] for name in (*Held._fields, "error"))).where(
+    lambda d: sa.select(*(command.c[name] for name in (*_HELD, "error"))).where(
         AnyOf(command.c.state, "states"), command.c.n > b("after")
     ).order_by(command.c.n).limit(b("most")),
     "states", "after", "most",

@@ -42,8 +42,8 @@ def test_a_command_comes_back_as_it_was_added(store: Store) -> None:
     row = new_command(5, envelope="e1", step=2)._replace(payload=b"\x00payload", fence=None, created_at=77, attempts=1)
     put(store, row)
     (held,) = take(store)
-    assert held == (
-        5, "cmd-5", "send", "c1", "l1", "wa", "e1", b"\x00payload", None, DUE, 1, 2, 0, 0, 1, 77,
+    assert tuple(held) == (
+        5, "cmd-5", "send", "c1", "l1", "wa", "e1", b"\x00payload", None, DUE, 1, 2, 0, 0, 1, 77, None,
     )  # fmt: skip
 
 
