@@ -27,7 +27,7 @@ def figures(outcome: Outcome) -> list[tuple[str, str]]:
         ("  taken at once", f"{sum(said.acked_at is not None for said in record.said)}"),
         ("  stored", f"{found.stored} ({found.missing} never taken, and kept by nobody)"),
         ("answers", f"{found.answers}, and {found.together} messages answered with the next"),
-        ("  heard", f"{len(record.heard)}"),
+        ("  heard", f"{len(record.heard)}, {found.forgotten} right before a kill and not recorded"),
         ("  sent again after a doubt", f"{found.doubts}, of them out twice {found.repeated}"),
         ("  parked for a person", f"{found.parked}"),
         ("receipts taken", f"{sum(len(one.told) for one in record.heard)}"),

@@ -62,6 +62,8 @@ class Record(Struct, eq=False):
     """Texts of answers that nobody will ever take: each ends as a failure, and is heard by nobody."""
     unheard: set[str] = field(default_factory=set)
     """Texts of answers that may have found nobody on the line: those end as a failure, too."""
+    killed: list[float] = field(default_factory=list)
+    """When the gateway was."""
 
     def hears(self, one: Heard) -> Heard:
         self.heard.append(one)

@@ -145,6 +145,7 @@ class Conductor:
             if gateway.ended is not None:
                 self.lives.wrong.append(f"the gateway ended by itself with {gateway.ended}:\n{gateway.tail()}")
             self.lives.kills += 1
+            self.line.record.killed.append(time.monotonic())
 
     async def _until_worked(self, gateway: Process, work: float) -> None:
         """A life is as long as its work, however slow the machine is."""

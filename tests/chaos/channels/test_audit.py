@@ -219,3 +219,22 @@ def test_what_follows_an_answer_that_failed_is_peoples(sound: tuple[Database, Re
     one = next(row for row in db.conversations if row["id"] == id)
     one.update({"holder": "queue", "epoch": 2, "reason": "undelivered: refused", "due_at": 1})  # type: ignore[attr-defined]
     assert Auditor(db, record).run().wrong == {}
+
+
+@pytest.mark.parametrize(("killed_after_s", "known"), [(0.1, True), (5.0, False), (None, False)])
+def test_what_was_spoken_right_before_a_kill_may_be_missing_in_the_record(
+    sound: tuple[Database, Record], killed_after_s: float | None, known: bool
+) -> None:
+    db, record = copy.deepcopy(sound)
+    customer = record.said[-1].customer
+    before, last = [said.text for said in record.said if said.customer == customer][-2:]
+    remove(db, row_of(db, before, "out"))
+    for one in db.envelopes:  # the caller spoke on
+        if one["conversation_id"] == row_of(db, last, "in")["conversation_id"] and (one["seq"] or 0) > 1:
+            one["seq"] -= one["seq"] > row_of(db, before, "in")["seq"]  # type: ignore[index]
+    heard = next(one for one in record.heard if one.text == before)
+    heard.id = None
+    heard.told.clear()
+    record.killed = [] if killed_after_s is None else [heard.at + killed_after_s]
+    found = Auditor(db, record).run()
+    assert (found.forgotten, "answers nothing" in found.wrong) == (int(known), not known)
