@@ -333,11 +333,16 @@ class Auditor:
         self.found.note("dead", (f"{row['reason']} {row['detail']}" for row in self.db.dead))
         self.found.note("holder", self._unrest())
 
+    def _untold(self) -> set[str]:
+        """Conversations in which nobody knows what became of an answer, unless a newer turn was answered."""
+        answered = {row["id"]: row["answered"] for row in self.db.conversations}
+        parked = (self.db.by_envelope[row["envelope_id"]] for row in self.sends.values() if row["state"] == PARKED)
+        return {row["conversation_id"] for row in parked if answered[row["conversation_id"]] <= (row["seq"] or 0)}
+
     def _unrest(self) -> Iterator[str]:
         """With an engine that always answers, the AI holds everything, and nothing waits but for people."""
         with_people = self._with_people()
-        parked = {self.db.conversation_of(row) for row in self.sends.values() if row["state"] == PARKED}
-        yield from (f"{id} parked, and nobody was told" for id in parked - with_people)
+        yield from (f"{id} parked, and nobody was told" for id in self._untold() - with_people)
         for row in self.db.conversations:
             if row["id"] in with_people:
                 continue
