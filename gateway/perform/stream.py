@@ -156,7 +156,7 @@ class Speech:
         """Until the engine is done. Raises TimeoutError, EngineError, Withheld, Unwanted."""
         async with asyncio.timeout(self.command.deadline_ms / 1000):
             # From before it is read on: a ring in the meantime makes it an old one.
-            self._fresh_until = asyncio.get_running_loop().time() + FRESH_S
+            self._fresh_until = asyncio.get_running_loop().time() + FRESH_S - self._age_s()
             turn, wanted = await self._asker.turn(self.held, self.command)
             if not wanted:
                 raise Unwanted
@@ -170,6 +170,11 @@ class Speech:
                         case Finished():
                             return await self._end(event)
         raise EngineUnavailable("the stream ended without its end")
+
+    def _age_s(self) -> float:
+        """Of what was read along, and its look with it."""
+        read = self.held.question
+        return 0.0 if read is None else (self._store.now() - read.at) / 1000
 
     async def watch(self) -> None:
         """Returns when nobody wants the answer any more."""

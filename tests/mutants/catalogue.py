@@ -55,7 +55,7 @@ MUTANTS = (
                 "            self._stream.bell.clear()\n",
             ),
         ),
-        ("tests/rooms/test_streams.py",),
+        ("tests/rooms/test_streams_fresh.py",),
     ),
     Mutant(
         "a-question-is-fresh-whatever-rang",

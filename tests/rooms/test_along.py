@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from gateway.perform import ask
+from gateway.perform import ask, stream
 from gateway.perform.ask import read_along, read_question
 from gateway.perform.stream import FRESH_S
 from gateway.process import Processor
@@ -19,6 +19,7 @@ from gateway.process.prepare import Preparer
 from gateway.process.settle import Rules
 from gateway.store import schema
 from gateway.store.outbox import Held
+from gateway.store.reads import asked_about
 from normalizer.ids import ConversationId
 from router.conversation import Ai
 from tests.rooms import line
@@ -126,6 +127,29 @@ async def test_what_was_read_some_time_ago_is_read_again(
     await asked(world)
     await over(world)
     assert (ear.heard, len(reads)) == (["One."], times)
+
+
+@pytest.mark.parametrize(("later_s", "looks"), [(0.0, 0), (5.0, 1)])
+async def test_the_look_that_came_along_is_as_old_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, later_s: float, looks: int
+) -> None:
+    """What it was read with counts from then, not from when somebody began to write."""
+    looked: list[str] = []
+
+    def look(tx: Any, id: ConversationId) -> Any:
+        looked.append(id)
+        return asked_about(tx, id)
+
+    monkeypatch.setattr(stream, "FRESH_S", 5.0)
+    monkeypatch.setattr(stream, "LOOK_S", 60.0)
+    monkeypatch.setattr(stream, "asked_about", look)
+    meanwhile(world, lambda: world.clock.step(later_s))
+    ear = Ear(world.wake.streams)
+    world.engine.then(writes("One."))
+    await says(world, "1", "?")
+    await asked(world)
+    await over(world)
+    assert (ear.heard, len(looked)) == (["One."], looks)
 
 
 async def test_who_waited_for_room_is_read_again(world: World, reads: list[str]) -> None:
